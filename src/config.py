@@ -1,0 +1,339 @@
+# Copyright 2026 The MindSpore depth-estimation authors.
+# SPDX-License-Identifier: Apache-2.0
+"""default_config.yaml, presets, a YAML of the user and the command line -> one immutable `Settings`."""
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from src.errors import UserError
+from src.files import write_text
+
+DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "default_config.yaml"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting as default_config.yaml declares it."""
+
+    name: str
+    default: Any
+    type: str  # int, float, bool, str or list (of str)
+    help: str
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    optional: bool = False  # may be null: "not set"
+    aliases: tuple[str, ...] = ()  # names that the source projects use for the same thing
+    shorthand: tuple[str, str] | None = None  # ("ckpt", "coarse="): `--name X` means `--ckpt coarse=X`
+
+    def parse(self, value: Any) -> Any:
+        """Return `value` (text of the command line, or a YAML value) in this option's type.
+
+        Raises:
+            UserError: the value has the wrong type, is outside the range or is not among the choices.
+        """
+        if value is None or (self.optional and value in ("", "none", "null")):
+            if self.optional:
+                return None
+            raise UserError(f"--{self.name} needs a value ({self.describe()})")
+        try:
+            parsed = _CONVERTERS[self.type](value)
+        except (TypeError, ValueError):
+            raise UserError(f"--{self.name} {value!r} is not a {self.type}: give {self.describe()}") from None
+        below = self.minimum is not None and not parsed >= self.minimum
+        above = self.maximum is not None and not parsed <= self.maximum
+        wrong = [v for v in (parsed if self.type == "list" else [parsed])
+                 if self.choices and str(v) not in self.choices]
+        if below or above or wrong:
+            near = difflib.get_close_matches(str(wrong[0]), self.choices, 1) if wrong else []
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise UserError(f"--{self.name} {value} is not possible: give {self.describe()}{hint}")
+        return parsed
+
+    def describe(self) -> str:
+        """Say in a few words which values are possible."""
+        if self.choices:
+            kind = "a comma-separated list of " if self.type == "list" else "one of "
+            what = kind + ", ".join(self.choices)
+        else:
+            what = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text",
+                    "list": "a comma-separated list"}[self.type]
+        if self.minimum is not None or self.maximum is not None:
+            low = "-inf" if self.minimum is None else f"{self.minimum:g}"
+            high = "inf" if self.maximum is None else f"{self.maximum:g}"
+            what += f" in [{low}, {high}]"
+        return what
+
+
+def _to_int(value: Any) -> int:
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise ValueError(value)
+    return int(value)
+
+
+def _to_float(value: Any) -> float:
+    if isinstance(value, bool):
+        raise ValueError(value)
+    return float(value)
+
+
+def _to_bool(value: Any) -> bool:
+    text = str(value).lower()
+    if text in ("true", "1", "yes", "on"):
+        return True
+    if text in ("false", "0", "no", "off"):
+        return False
+    raise ValueError(value)
+
+
+def _to_str(value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        raise TypeError(value)
+    return str(value)
+
+
+def _to_list(value: Any) -> tuple[str, ...]:
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(item.strip() for part in parts for item in _to_str(part).split(",") if item.strip())
+
+
+_CONVERTERS = {"int": _to_int, "float": _to_float, "bool": _to_bool, "str": _to_str, "list": _to_list}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A group of options, as one heading of `--help`."""
+
+    name: str
+    help: str
+    options: tuple[Option, ...]
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # a method's own defaults of common settings
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class Settings(Mapping):
+    """All settings of one run: read as `settings.batch_size` or `settings["batch_size"]`; never changed."""
+
+    def __init__(self, values: Mapping[str, Any], changed: frozenset[str] = frozenset()):
+        object.__setattr__(self, "_values", dict(values))
+        object.__setattr__(self, "_changed", changed)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(f"no setting named {name}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("settings are immutable; use replace()")
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def given(self, name: str) -> bool:
+        """Tell whether the user set `name` (by a preset, a YAML or the command line)."""
+        return name in self._changed
+
+    def replace(self, **values: Any) -> Settings:
+        """Return a copy with some values replaced (which must exist)."""
+        unknown = set(values) - set(self._values)
+        if unknown:
+            raise KeyError(f"no setting named {sorted(unknown)}")
+        return Settings({**self._values, **values}, self._changed | set(values))
+
+    def plain(self) -> dict[str, Any]:
+        """Return the values as plain YAML and JSON types."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in self._values.items()}
+
+    def save(self, path: str | Path) -> None:
+        """Write the values as YAML, which `--config_path` reads again."""
+        write_text(path, yaml.safe_dump(self.plain(), sort_keys=False, allow_unicode=True))
+
+
+def _option(name: str, entry: Mapping[str, Any]) -> Option:
+    default = entry["default"]
+    kind = entry.get("type") or type(default).__name__
+    shorthand = entry.get("shorthand")
+    return Option(name=name, default=default, type=kind, help=entry["help"],
+                  choices=tuple(str(c) for c in entry.get("choices", ())),
+                  minimum=entry.get("min"), maximum=entry.get("max"), optional=default is None,
+                  aliases=tuple(entry.get("aliases", ())),
+                  shorthand=tuple(shorthand.split(":", 1)) if shorthand else None)
+
+
+def _section(name: str, entry: Mapping[str, Any]) -> Section:
+    options = tuple(_option(key, value) for key, value in (entry.get("settings") or {}).items())
+    return Section(name, entry["help"], options, entry.get("defaults") or {}, entry.get("presets") or {})
+
+
+def load_schema() -> tuple[list[Section], dict[str, Section]]:
+    """Read default_config.yaml: the common sections, and the section of each method by name."""
+    declared = yaml.safe_load(DEFAULT_CONFIG.read_text(encoding="utf-8"))
+    common = [_section(name, entry) for name, entry in declared["common"].items()]
+    methods = {name: _section(name, entry) for name, entry in declared["methods"].items()}
+    methods.update({name: _section(name, entry) for name, entry in _EXTRA_METHODS.items()})
+    return common, methods
+
+
+_EXTRA_METHODS: dict[str, Mapping[str, Any]] = {}
+
+
+def add_method_section(name: str, entry: Mapping[str, Any]) -> None:
+    """Declare the settings of a method that default_config.yaml does not list (see `src.method.register`)."""
+    _EXTRA_METHODS[name] = entry
+
+
+def _read_yaml(path: str) -> dict[str, Any]:
+    try:
+        loaded = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read --config_path {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"--config_path {path} is not valid YAML: {error}") from None
+    if not isinstance(loaded, dict):
+        raise UserError(f"--config_path {path} must hold lines `name: value`, found {type(loaded).__name__}")
+    return _edited_defaults(loaded) if {"common", "methods"} <= set(loaded) else loaded
+
+
+def _edited_defaults(declared: dict[str, Any]) -> dict[str, Any]:
+    """Return what an edited copy of default_config.yaml (as ModelZoo users make it) changes."""
+    def flat(sections: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: entry["default"] for section in sections.values()
+                for name, entry in (section.get("settings") or {}).items()}
+    try:
+        shipped = yaml.safe_load(DEFAULT_CONFIG.read_text(encoding="utf-8"))
+        edited, original = ({**flat(d["common"]), **flat(d["methods"])} for d in (declared, shipped))
+    except (AttributeError, KeyError, TypeError):
+        raise UserError("--config_path looks like a copy of default_config.yaml but has another structure; "
+                        "write lines `name: value` instead") from None
+    return {name: value for name, value in edited.items() if original.get(name, edited) != value}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        raise UserError(f"{message} (see --help)")
+
+
+def _tokens(argv: list[str], names: Mapping[str, Option]) -> list[str]:
+    """Check every `--name` before argparse sees it, so that a typo is answered with the nearest name."""
+    for token in argv:
+        if token.startswith("--") and token not in ("--", "--help"):
+            name = token[2:].split("=", 1)[0]
+            if name not in names:
+                near = difflib.get_close_matches(name, names, 1, 0.5)
+                hint = f"did you mean --{near[0]}?" if near else "see --help"
+                raise UserError(f"unknown setting --{name}; {hint}")
+    return argv
+
+
+def _build_parser(command: str, description: str, sections: list[Section],
+                  positionals: Mapping[str, str]) -> _Parser:
+    parser = _Parser(prog=f"python {command}.py", description=description, allow_abbrev=False,
+                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, text in positionals.items():
+        parser.add_argument(name, help=text)
+    for section in sections:
+        group = parser.add_argument_group(f"{section.name} - {section.help}")
+        for option in section.options:
+            flags = [f"--{name}" for name in (option.name, *option.aliases)]
+            extra: dict[str, Any] = {"nargs": "?", "const": "true"} if option.type == "bool" else {}
+            if option.type == "list" or option.shorthand:
+                extra["action"] = "append"
+            shown = "not set" if option.default is None else option.default
+            text = f"{option.help} [{option.describe()}; default {shown}]".replace("%", "%%")
+            group.add_argument(*flags, dest=option.name, default=argparse.SUPPRESS, metavar="X", help=text,
+                               **extra)
+    return parser
+
+
+def _peek(argv: list[str], name: str) -> str | None:
+    """Return the last value of `--name` without judging the rest (the method decides which options exist)."""
+    value = None
+    for i, token in enumerate(argv):
+        if token == f"--{name}" and i + 1 < len(argv):
+            value = argv[i + 1]
+        elif token.startswith(f"--{name}="):
+            value = token.split("=", 1)[1]
+    return value
+
+
+def load_settings(command: str, description: str, argv: list[str],
+                  positionals: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of one run: defaults < method's defaults < preset < `--config_path` < command line.
+
+    Args:
+        command: name of the entry script, for `--help`.
+        description: what the command does, shown by `--help`.
+        argv: the arguments, without the program's name.
+        positionals: names and help of positional arguments; their values become settings of the same name.
+
+    Raises:
+        UserError: an unknown setting, a wrong type or an impossible value.
+    """
+    common, methods = load_schema()
+    config_path = _peek(argv, "config_path")
+    from_file = _read_yaml(config_path) if config_path else {}
+    by_name = {option.name: option for section in common for option in section.options}
+    method_option = by_name["method"]
+    method = method_option.parse(_peek(argv, "method") or from_file.get("method", method_option.default))
+    if method not in methods:
+        near = difflib.get_close_matches(method, methods, 1, 0.3)
+        raise UserError(f"--method {method} is not known: give one of {', '.join(methods)}"
+                        + (f"; did you mean {near[0]}?" if near else ""))
+    own = methods[method]
+    sections = [*common, own]
+    options = {name: option for section in sections for option in section.options
+               for name in (option.name, *option.aliases)}
+    parser = _build_parser(command, description, sections, positionals or {})
+    given = vars(parser.parse_args(_tokens(argv, options)))
+
+    preset_name = given.get("preset", from_file.get("preset"))
+    preset_name = options["preset"].parse(preset_name)
+    if preset_name and preset_name not in own.presets:
+        raise UserError(f"--preset {preset_name} is not known to {method}: "
+                        f"give one of {', '.join(own.presets) or '(it has none)'}")
+    layers = [own.defaults, own.presets.get(preset_name, {}), from_file, given]
+    return _merge(sections, options, layers, positionals or {})
+
+
+def _is_shorthand(options: Mapping[str, Option], name: str) -> bool:
+    return name in options and options[name].shorthand is not None
+
+
+def _merge(sections: list[Section], options: Mapping[str, Option], layers: list[Mapping[str, Any]],
+           positionals: Mapping[str, str]) -> Settings:
+    values = {option.name: None if option.default is None else option.parse(option.default)
+              for section in sections for option in section.options}
+    changed = set()
+    for depth, layer in enumerate(layers):
+        for name, value in sorted(layer.items(), key=lambda item: _is_shorthand(options, item[0])):
+            if name in positionals:
+                values[name] = value
+                continue
+            option = options.get(name)
+            if option is None:
+                near = difflib.get_close_matches(name, options, 1, 0.5)
+                raise UserError(f"unknown setting {name} in the configuration"
+                                + (f"; did you mean {near[0]}?" if near else ""))
+            if option.shorthand:
+                target, prefix = option.shorthand
+                paths = value if isinstance(value, list) else [value] if value else []
+                values[target] = (*values[target], *(prefix + path for path in paths))
+                value = paths[-1] if paths else None
+            values[option.name] = option.parse(value)
+            if depth > 0:
+                changed.add(option.name)
+    return Settings(values, frozenset(changed))

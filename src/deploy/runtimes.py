@@ -1,0 +1,131 @@
+# Copyright 2026 The MindSpore depth-estimation authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Runners of the graph's models: MindSpore networks, MindIR files, ONNX files.
+
+A runner takes the model's inputs as NumPy batches and returns its outputs as NumPy batches.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from src.errors import UserError
+from src.graph import Graph
+from src.method import Method
+
+if TYPE_CHECKING:
+    from mindspore import nn
+
+Runner = Callable[..., tuple[np.ndarray, ...]]
+
+
+def _as_arrays(outputs: object) -> tuple[np.ndarray, ...]:
+    outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+    arrays = (output.asnumpy() for output in outputs)
+    return tuple(a.astype(np.float32) if a.dtype == np.float16 else a for a in arrays)  # O2 while training
+
+
+def network_runner(network: nn.Cell) -> Runner:
+    """Run a MindSpore network in inference mode."""
+    from mindspore import Tensor
+
+    def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        network.set_train(False)
+        return _as_arrays(network(*(Tensor(value) for value in inputs)))
+
+    return run
+
+
+def network_runners(networks: Mapping[str, nn.Cell]) -> dict[str, Runner]:
+    """Return a runner for each network."""
+    return {name: network_runner(network) for name, network in networks.items()}
+
+
+def mindir_runner(path: Path) -> Runner:
+    """Run a MindIR file in MindSpore, at the batch size it was exported with."""
+    import mindspore as ms
+
+    try:
+        cell = ms.nn.GraphCell(ms.load(str(path)))
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"{path} cannot be loaded as MindIR ({str(error).splitlines()[0]}); export it again") from None
+
+    def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        return _as_arrays(cell(*(ms.Tensor(value) for value in inputs)))
+
+    return run
+
+
+def onnx_runner(path: Path) -> Runner:
+    """Run an ONNX file in ONNX Runtime on the CPU."""
+    import onnxruntime
+
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises classes of its own, without a common base
+        raise UserError(f"{path} cannot be loaded as ONNX ({str(error).splitlines()[0]}); export it again") from None
+    names = [value.name for value in session.get_inputs()]
+
+    def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        return tuple(session.run(None, dict(zip(names, inputs))))
+
+    return run
+
+
+def open_runners(method: Method, model: str) -> dict[str, Runner]:
+    """Return a runner for each model of the method's graph.
+
+    Args:
+        method: whose graph to run.
+        model: a checkpoint folder (Final<Net>.ckpt in it, in its Ckpt/, or as `--ckpt` says), or one of the
+            graph's `.onnx`, `.mindir` or `.ckpt` files; the other models are its neighbours.
+
+    Raises:
+        UserError: nothing usable is there (what was looked for is named).
+    """
+    path = Path(model)
+    if path.is_dir():
+        return _runners_of_folder(method, path)
+    if not path.is_file():
+        raise UserError(f"no model {path}: give a folder of checkpoints, an .onnx or a .mindir file")
+    if path.suffix == ".ckpt":
+        return _from_checkpoints(method, path.parent)
+    return _from_files(method.graph, path.parent, path.suffix)
+
+
+def _runners_of_folder(method: Method, folder: Path) -> dict[str, Runner]:
+    """Take the first kind of model that the folder holds: ONNX files (they start fastest), MindIR, checkpoints."""
+    stems = [model.file for model in method.graph.models]
+    for candidate, suffix in ((folder, ".onnx"), (folder, ".mindir"), (folder, ".ckpt"), (folder / "Ckpt", ".ckpt"),
+                              (folder / "ONNX", ".onnx"), (folder / "MindIR", ".mindir")):
+        if any(candidate.glob(f"{stem}*{suffix}") for stem in stems) and _complete(candidate, stems, suffix):
+            return (_from_checkpoints(method, candidate) if suffix == ".ckpt"
+                    else _from_files(method.graph, candidate, suffix))
+    raise UserError(f"{folder} holds no complete set of {', '.join(stems)} as .ckpt, .onnx or .mindir")
+
+
+def _complete(folder: Path, stems: list[str], suffix: str) -> bool:
+    names = [(f"{stem}{suffix}", f"{stem}_rank0{suffix}") for stem in stems]
+    return all(any((folder / name).is_file() for name in either) for either in names)
+
+
+def _from_files(graph: Graph, folder: Path, suffix: str) -> dict[str, Runner]:
+    openers = {".onnx": onnx_runner, ".mindir": mindir_runner}
+    if suffix not in openers:
+        raise UserError(f"models end in .ckpt, .onnx or .mindir, not {suffix or 'nothing'}")
+    runners = {}
+    for model in graph.models:
+        path = folder / f"{model.file}{suffix}"
+        if not path.is_file():
+            raise UserError(f"model {model.name} of the graph is missing: {path}")
+        runners[model.name] = openers[suffix](path)
+    return runners
+
+
+def _from_checkpoints(method: Method, folder: Path) -> dict[str, Runner]:
+    from src.training.checkpoints import load_trained
+
+    return network_runners(load_trained(method, method.graph, folder))

@@ -1,0 +1,122 @@
+# Copyright 2026 The MindSpore depth-estimation authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The graph of deployable models: what a method exports, and where each model's inputs come from.
+
+The exporter, preprocess.py, the C++ program, postprocess.py, eval.py and infer.py all read a method from
+here, so that all of them run the same models in the same order on the same tensors. It holds no MindSpore
+object.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+DTYPES = {"float32": np.float32, "int32": np.int32}
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A named tensor; `shape` is without the leading batch dimension."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class Wire:
+    """One input of a model: `source` is "input:<name>" (a file of the sample) or "<model>:<output>"."""
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """One exported network; inputs are in the order of its `construct`, `file` is the stem of its files."""
+
+    name: str
+    file: str
+    inputs: tuple[Wire, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Models in an order in which they can run; `results` are the tensors that leave the graph.
+
+    Raises:
+        ValueError: a wire names a tensor that is not there yet.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    models: tuple[Model, ...]
+    results: tuple[str, ...]
+
+    def __post_init__(self):
+        known = {f"input:{spec.name}" for spec in self.inputs}
+        for model in self.models:
+            missing = [wire.source for wire in model.inputs if wire.source not in known]
+            if missing:
+                raise ValueError(f"model {model.name} reads {missing}, which nothing before it makes")
+            known |= {f"{model.name}:{spec.name}" for spec in model.outputs}
+        if not set(self.results) <= known:
+            raise ValueError(f"results {set(self.results) - known} are made by no model")
+
+    def spec(self, source: str) -> TensorSpec:
+        """Return the tensor that a wire's source or a result names."""
+        owner, name = source.split(":", 1)
+        specs = self.inputs if owner == "input" else self.model(owner).outputs
+        return next(spec for spec in specs if spec.name == name)
+
+    def model(self, name: str) -> Model:
+        """Return the model called `name`."""
+        return next(model for model in self.models if model.name == name)
+
+    def input_specs(self, model: Model) -> tuple[TensorSpec, ...]:
+        """Return the tensors that a model takes, under the model's own names for them."""
+        sources = [self.spec(wire.source) for wire in model.inputs]
+        return tuple(TensorSpec(wire.name, source.shape, source.dtype)
+                     for wire, source in zip(model.inputs, sources))
+
+    def upto(self, results: tuple[str, ...]) -> Graph:
+        """Return the smallest graph that makes these results."""
+        needed, kept = set(results), []
+        for model in reversed(self.models):
+            if any(f"{model.name}:{spec.name}" in needed for spec in model.outputs):
+                kept.append(model)
+                needed |= {wire.source for wire in model.inputs}
+        return Graph(self.inputs, tuple(reversed(kept)), tuple(results))
+
+    def results_of(self, nets: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the results that these models make."""
+        return tuple(result for result in self.results if result.split(":", 1)[0] in nets)
+
+    def run(self, runners: Mapping[str, Callable[..., tuple[np.ndarray, ...]]],
+            inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run every model once.
+
+        Args:
+            runners: for each model, a function from its inputs (batch first) to its outputs.
+            inputs: batches (N, *shape) by the names in `self.inputs`.
+
+        Returns:
+            the tensors named by `results`.
+        """
+        tensors = {f"input:{name}": value for name, value in inputs.items()}
+        for model in self.models:
+            outputs = runners[model.name](*(tensors[wire.source] for wire in model.inputs))
+            tensors.update({f"{model.name}:{spec.name}": value for spec, value in zip(model.outputs, outputs)})
+        return {name: tensors[name] for name in self.results}
+
+    def as_dict(self) -> dict:
+        """Return the graph as manifest.json holds it."""
+        def tensor(spec: TensorSpec) -> dict:
+            return {"name": spec.name, "dtype": spec.dtype, "shape": list(spec.shape)}
+
+        models = [{"name": m.name, "file": m.file,
+                   "inputs": [{"name": w.name, "from": w.source} for w in m.inputs],
+                   "outputs": [tensor(spec) for spec in m.outputs]} for m in self.models]
+        return {"inputs": [tensor(spec) for spec in self.inputs], "models": models, "results": list(self.results)}

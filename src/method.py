@@ -1,0 +1,191 @@
+# Copyright 2026 The MindSpore depth-estimation authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a method is: the one interface between the commands and the methods' folders, and the table of
+methods.
+
+Only `build_networks` and `build_stage` import MindSpore: everything else also serves programs that run an
+exported model or score files, which start without it.
+"""
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from src.config import Settings, add_method_section
+from src.graph import Graph
+
+if TYPE_CHECKING:
+    from mindspore import nn
+
+# A sixth method is one new folder, one row here and one section in default_config.yaml.
+_METHODS = {
+    "depthnet": "src.depthnet.method:DepthNet",
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample of an evaluation or of inference.
+
+    Attributes:
+        name: unique in its data set; names the files that are written for it.
+        inputs: the graph's inputs by name, without batch dimension.
+        rgb: picture (H, W, 3) uint8, for panels and point clouds; None where only files of figures are read.
+        truth_m: depth (H, W) float32 in metres, 0 = no reading; None where there is none.
+        extras: further arrays that `decode` or `own_figures` of the method need; preprocess.py stores them.
+    """
+
+    name: str
+    inputs: Mapping[str, np.ndarray]
+    rgb: np.ndarray | None = None
+    truth_m: np.ndarray | None = None
+    extras: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def image_hw(self) -> tuple[int, int]:
+        """Height and width of the picture."""
+        return (self.truth_m if self.rgb is None else self.rgb).shape[:2]
+
+
+@dataclass(frozen=True)
+class ParamGroup:
+    """Parameters of one network that share a learning rate; `pattern` is searched in the parameter's name."""
+
+    pattern: str
+    lr_scale: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training stage.
+
+    Attributes:
+        name: as `--stages` takes it.
+        title: as the log names it ("coarse net").
+        objective: Cell with `construct(*columns) -> (sums, counts)` and `counts(*columns)`, see
+            `src.losses.base`.
+        columns: the batch's columns in the order that `objective` takes.
+        trained: names of the networks whose parameters the optimizer changes; all others are frozen.
+        needs: networks that must hold trained weights when the stage starts, from an earlier stage or `--ckpt`.
+        learning_rate: before schedule and group factors.
+        epochs, steps: length; `steps` wins where both are given.
+        groups: factors on the learning rate, first match wins.
+        compiled: whether the whole step is one compiled graph (eager is faster for depthwise convolutions on
+            CPU).
+    """
+
+    name: str
+    title: str
+    objective: nn.Cell
+    columns: tuple[str, ...]
+    trained: tuple[str, ...]
+    learning_rate: float
+    epochs: int = 1
+    steps: int | None = None
+    needs: tuple[str, ...] = ()
+    groups: tuple[ParamGroup, ...] = ()
+    compiled: bool = True
+
+
+class Method(ABC):
+    """A depth method, given its settings."""
+
+    name: str
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+
+    # --- networks and training
+    # -------------------------------------------------------------------------------
+    @property
+    @abstractmethod
+    def stage_names(self) -> tuple[str, ...]:
+        """Names of the training stages, in order."""
+
+    @abstractmethod
+    def build_networks(self) -> dict[str, nn.Cell]:
+        """Return the networks by the names of the graph's models, freshly initialised."""
+
+    @abstractmethod
+    def build_stage(self, name: str, networks: Mapping[str, nn.Cell]) -> Stage:
+        """Return a training stage over `networks`."""
+
+    @abstractmethod
+    def train_samples(self, stage: str) -> Any:
+        """Return the stage's training set: `len()` and `read(index, rng) -> dict` of arrays by column name.
+
+        `rng` is a NumPy generator seeded by (seed, epoch, index) alone, so that augmentation does not depend
+        on workers, ranks or resuming. The set also has `describe(index)`, the sample's files in one text.
+        """
+
+    # --- evaluation and inference
+    # ----------------------------------------------------------------------------
+    @property
+    @abstractmethod
+    def graph(self) -> Graph:
+        """The deployable models and how they are wired."""
+
+    @property
+    @abstractmethod
+    def protocols(self) -> tuple[str, ...]:
+        """Names of the evaluation protocols that are used by default."""
+
+    @abstractmethod
+    def eval_samples(self) -> Sequence[Sample]:
+        """Return the evaluation set: `len()` and `[index] -> Sample`."""
+
+    def validation_samples(self) -> Sequence[Sample] | None:
+        """Return what train.py validates on: `--val_list`, or the evaluation set that belongs to `data_url`."""
+        if self.settings.val_list:
+            return self.with_settings(data_list=self.settings.val_list).eval_samples()
+        return None if self.settings.data_list else self.eval_samples()
+
+    def with_settings(self, **values: Any) -> Method:
+        """Return the same method under settings of which some are replaced."""
+        return type(self)(self.settings.replace(**values))
+
+    @abstractmethod
+    def prepare(self, name: str, files: Sequence[str]) -> Sample:
+        """Read a user's own sample (its files in the method's order, without truth) for inference."""
+
+    @abstractmethod
+    def mirrored(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the inputs of the mirrored picture (batch first), for `flip_average`."""
+
+    @abstractmethod
+    def decode(self, result: str, raw: np.ndarray, sample: Sample) -> np.ndarray:
+        """Turn one result of the graph (*shape) into a depth map (h, w) in metres, at the network's size."""
+
+    @abstractmethod
+    def to_full(self, depth_m: np.ndarray, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        """Place a network-size map in the sample's picture: depth (H, W) in metres and where the net has looked."""
+
+    @abstractmethod
+    def truth_at_network(self, truth_m: np.ndarray) -> np.ndarray:
+        """Return the truth on the network's own grid, for protocols that count there."""
+
+    def net_of(self, result: str) -> str:
+        """Return the name under which a result's figures are reported (the model that makes it)."""
+        return result.split(":", 1)[0]
+
+    def own_figures(self, result: str, depth_m: np.ndarray, sample: Sample) -> dict[str, float]:
+        """Return further figures of one full-size map (averaged over images); none by default."""
+        del result, depth_m, sample
+        return {}
+
+
+def register(name: str, target: str, section: Mapping[str, Any]) -> None:
+    """Add a method from outside the table: `target` is "module:Class", `section` its part of the settings."""
+    _METHODS[name] = target
+    add_method_section(name, section)
+
+
+def build_method(settings: Settings) -> Method:
+    """Return the method that `settings.method` names."""
+    module, cls = _METHODS[settings.method].split(":")
+    return getattr(importlib.import_module(module), cls)(settings)

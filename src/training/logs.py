@@ -1,0 +1,107 @@
+# Copyright 2026 The MindSpore depth-estimation authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What a training leaves to look at: progress bar, ModelZoo log lines, metrics.jsonl, TensorBoard, pictures."""
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+from src.files import write_text
+from src.visualize import save_picture
+
+
+class RunLog:
+    """Writes train.log, metrics.jsonl, summary/ and images/ under a folder; shows a bar on a terminal.
+
+    Args:
+        folder: `train_url`.
+        resume_before: (stage names done before, stage, step) to continue behind; rows beyond are dropped. None
+            starts anew.
+    """
+
+    def __init__(self, folder: Path, resume_before: tuple[tuple[str, ...], str, int] | None = None):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._rows = folder / "metrics.jsonl"
+        if resume_before is None:
+            write_text(self._rows, "")
+        else:
+            self._drop_rows_beyond(*resume_before)
+        self._log = (folder / "train.log").open("w" if resume_before is None else "a", encoding="utf-8")
+        self._metrics = self._rows.open("a", encoding="utf-8")
+        self._board = SummaryWriter(str(folder / "summary"))
+        self._bar: tqdm | None = None
+
+    def _drop_rows_beyond(self, done: tuple[str, ...], stage: str, step: int) -> None:
+        if not self._rows.exists():
+            return
+        rows = [json.loads(line) for line in self._rows.read_text(encoding="utf-8").splitlines()]
+        kept = [r for r in rows if r["stage"] in done or (r["stage"] == stage and r["step"] <= step)]
+        write_text(self._rows, "".join(json.dumps(row) + "\n" for row in kept))
+
+    def start_stage(self, title: str, first: int, total: int) -> None:
+        """Open the bar of a stage (on a terminal only)."""
+        self._bar = tqdm(total=total, initial=first, desc=title, unit="step", file=sys.stderr,
+                         disable=not sys.stderr.isatty())
+
+    def advance(self, loss: float) -> None:
+        """Move the bar by one step."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+            self._bar.update()
+
+    def end_stage(self) -> None:
+        """Close the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def say(self, line: str) -> None:
+        """Write a line to train.log and to the screen (above the bar where there is one)."""
+        print(line, file=self._log, flush=True)
+        if self._bar is None or self._bar.disable:
+            print(line, flush=True)
+        else:
+            self._bar.write(line, file=sys.stderr)
+
+    def step(self, stage: str, title: str, row: Mapping[str, float | int | dict]) -> None:
+        """Log one training step: `row` has step, loss, terms, learning_rate, seconds, wait_seconds."""
+        line = (f"training {title}, step: {row['step']} loss: {row['loss']:.7f}, "
+                f"time cost: {row['seconds']:.4f}")
+        print(line, file=self._log, flush=True)
+        if self._bar is None or self._bar.disable:
+            print(line, flush=True)
+        self._write_row({"stage": stage, **row})
+        self._scalars(f"{stage}/train", {"loss": row["loss"], "learning_rate": row["learning_rate"],
+                                         **row["terms"]}, row["step"])
+
+    def validation(self, stage: str, step: int, figures: Mapping[str, Mapping[str, float]]) -> None:
+        """Log the figures of a validation, by net."""
+        self._write_row({"stage": stage, "step": step, "validation": figures})
+        for net, values in figures.items():
+            self._scalars(f"{stage}/validation/{net}", values, step)
+
+    def picture(self, stage: str, step: int, name: str, rgb: np.ndarray) -> None:
+        """Write a picture (H, W, 3) uint8 to images/ and TensorBoard."""
+        save_picture(self.folder / "images" / f"{stage}_{step:06d}_{name}.png", rgb)
+        self._board.add_image(f"{stage}/{name}", rgb, step, dataformats="HWC")
+
+    def close(self) -> None:
+        """Close all files."""
+        self.end_stage()
+        self._board.close()
+        self._metrics.close()
+        self._log.close()
+
+    def _write_row(self, row: Mapping) -> None:
+        print(json.dumps(row), file=self._metrics, flush=True)
+
+    def _scalars(self, group: str, values: Mapping[str, float], step: int) -> None:
+        for name, value in values.items():
+            self._board.add_scalar(f"{group}/{name}", value, step)
