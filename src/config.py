@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,7 +159,7 @@ class Settings(Mapping):
         """Return the values as plain YAML and JSON types."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in self._values.items()}
 
-    def save(self, path: str | Path) -> None:
+    def write(self, path: str | Path) -> None:
         """Write the values as YAML, which `--config_path` reads again."""
         write_text(path, yaml.safe_dump(self.plain(), sort_keys=False, allow_unicode=True))
 
@@ -271,7 +272,7 @@ def _peek(argv: list[str], name: str) -> str | None:
 
 
 def load_settings(command: str, description: str, argv: list[str],
-                  positionals: Mapping[str, str] | None = None) -> Settings:
+                  positionals: Mapping[str, str] | None = None, trained_in: str | None = None) -> Settings:
     """Return the settings of one run: defaults < method's defaults < preset < `--config_path` < command line.
 
     Args:
@@ -279,6 +280,8 @@ def load_settings(command: str, description: str, argv: list[str],
         description: what the command does, shown by `--help`.
         argv: the arguments, without the program's name.
         positionals: names and help of positional arguments; their values become settings of the same name.
+        trained_in: the setting or positional that names the folder of a training, or a file in it: the method's
+            own settings (which network it is) are taken from the config.yaml there, below all that is given.
 
     Raises:
         UserError: an unknown setting, a wrong type or an impossible value.
@@ -306,7 +309,29 @@ def load_settings(command: str, description: str, argv: list[str],
         raise UserError(f"--preset {preset_name} is not known to {method}: "
                         f"give one of {', '.join(own.presets) or '(it has none)'}")
     layers = [own.defaults, own.presets.get(preset_name, {}), from_file, given]
+    if trained_in:
+        default = options[trained_in].default if trained_in in options else ""
+        layers.insert(1, _trained_with(Path(given.get(trained_in, from_file.get(trained_in, default))), method, own))
     return _merge(sections, options, layers, positionals or {})
+
+
+def _trained_with(place: Path, method: str, own: Section) -> dict[str, Any]:
+    """Return what a training's config.yaml says of the method's own settings, and tell the user so.
+
+    `place` is the training's folder, one of its subfolders, or a file in one of them.
+    """
+    path = next((folder / "config.yaml" for folder in (place, *list(place.absolute().parents)[:2])
+                 if (folder / "config.yaml").is_file()), None)
+    if path is None:
+        return {}
+    saved = _read_yaml(str(path))
+    if saved.get("method") != method:
+        return {}
+    values = {o.name: saved[o.name] for o in own.options if o.name in saved and not o.shorthand}
+    changed = [f"{o.name} {values[o.name]}" for o in own.options if o.name in values and values[o.name] != o.default]
+    if changed:
+        print(f"{method} as trained in {path}: {', '.join(changed)}", file=sys.stderr)
+    return values
 
 
 def _is_shorthand(options: Mapping[str, Option], name: str) -> bool:

@@ -1,25 +1,21 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""From samples to figures: running a method's graph over a data set and scoring it by protocols."""
+"""From depth maps to figures: one accumulator for each net and protocol."""
 from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from src.config import Settings
-from src.datasets.loader import ahead
 from src.errors import UserError
-from src.files import atomic_path
-from src.graph import Graph
+from src.files import atomic_path, write_json
 from src.method import Method, Sample
-from src.metrics import Accumulator, reported, score
+from src.metrics import Accumulator, printed, reported, score
 from src.protocols import Protocol, protocol_named
-
-Runners = Mapping[str, Callable[..., tuple[np.ndarray, ...]]]
 
 
 def chosen_protocols(method: Method) -> list[Protocol]:
@@ -29,50 +25,6 @@ def chosen_protocols(method: Method) -> list[Protocol]:
     changes.update({field: s[name] for field, name in (("alignment", "alignment"), ("pooling", "pooling"),
                                                        ("max_depth_m", "max_depth_m")) if s[name] is not None})
     return [dataclasses.replace(protocol_named(name), **changes) for name in s.protocol or method.protocols]
-
-
-def predict(method: Method, graph: Graph, runners: Runners, samples: Sequence[Sample],
-            limit: int = 0) -> Iterator[tuple[Sample, dict[str, np.ndarray]]]:
-    """Yield each sample with its depth maps (h, w) in metres at the network's size, by result.
-
-    Samples are read a few ahead by threads; memory does not grow with their number. `flip_average`,
-    `eval_batch_size` and `shuffle_inputs` are read from the method's settings.
-    """
-    s = method.settings
-    total = min(len(samples), limit) if limit else len(samples)
-    reader = ahead(samples, range(total), s.num_parallel_workers)
-    if s.shuffle_inputs:
-        reader = _with_next_inputs(reader)
-    for batch in _chunks(reader, s.eval_batch_size):
-        inputs = {name: np.stack([sample.inputs[name] for sample in batch]) for name in batch[0].inputs}
-        raw = graph.run(runners, inputs)
-        mirrored = graph.run(runners, method.mirrored(inputs)) if s.flip_average else None
-        for i, sample in enumerate(batch):
-            maps = {result: method.decode(result, values[i], sample) for result, values in raw.items()}
-            if mirrored:
-                maps = {result: (map_m + method.decode(result, mirrored[result][i], sample)[:, ::-1]) / 2
-                        for result, map_m in maps.items()}
-            yield sample, maps
-
-
-def _chunks(items: Iterator[Sample], size: int) -> Iterator[list[Sample]]:
-    chunk: list[Sample] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-def _with_next_inputs(samples: Iterator[Sample]) -> Iterator[Sample]:
-    """Give each sample the inputs of the next one, the last those of the first."""
-    first = previous = next(samples)
-    for sample in samples:
-        yield dataclasses.replace(previous, inputs=sample.inputs)
-        previous = sample
-    yield dataclasses.replace(previous, inputs=first.inputs)
 
 
 class Evaluation:
@@ -150,26 +102,18 @@ class Evaluation:
             writer.writeheader()
             writer.writerows(self.rows)
 
-
-def external_map(settings: Settings, sample: Sample) -> np.ndarray:
-    """Read another program's map of a sample from `--predictions`, resized linearly to the truth's size.
-
-    Raises:
-        UserError: there is no `<name>.npy` or `<name>.png`, or it cannot be read.
-    """
-    import cv2
-
-    from src.datasets.image_files import read_depth
-
-    stem = Path(settings.predictions) / sample.name
-    npy, png = stem.with_name(f"{stem.name}.npy"), stem.with_name(f"{stem.name}.png")
-    if npy.exists():
-        depth_m = read_depth(npy, 1.0)
-    elif png.exists():
-        depth_m = read_depth(png, settings.prediction_scale)
-    else:
-        raise UserError(f"--predictions {settings.predictions} has neither {npy.name} nor {png.name}")
-    height, width = sample.image_hw
-    if depth_m.shape == (height, width):
-        return depth_m
-    return cv2.resize(depth_m, (width, height), interpolation=cv2.INTER_LINEAR)
+    def publish(self, settings: Settings) -> None:
+        """Print every figure under its protocol and write `--output_json` and `--output_csv`."""
+        report = self.report()
+        print(f"{report['num_images']} images")
+        for protocol in self.protocols:
+            print(protocol.describe())
+            for result in report["results"]:
+                if result["protocol"]["name"] == protocol.name:
+                    figures = printed(result["metrics"], protocol)
+                    skipped = f" ({result['num_skipped']} images without a valid pixel)" if result["num_skipped"] else ""
+                    print(f"  {result['net']}: " + " ".join(f"{k}: {v:.6f}" for k, v in figures.items()) + skipped)
+        if settings.output_json:
+            write_json(settings.output_json, {**report, "settings": settings.plain()})
+        if settings.output_csv:
+            self.write_csv(settings.output_csv)

@@ -12,11 +12,14 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from src.config import Settings, add_method_section
+from src.errors import UserError
+from src.geometry.pinhole import Intrinsics, back_project
 from src.graph import Graph
 
 if TYPE_CHECKING:
@@ -149,9 +152,22 @@ class Method(ABC):
         """Return the same method under settings of which some are replaced."""
         return type(self)(self.settings.replace(**values))
 
+    # What a user's own sample consists of in inference, in this order.
+    infer_files: tuple[str, ...] = ("picture",)
+    # What the maps hold: "z" (along the optical axis) or "ray" (along each pixel's ray).
+    depth_kind: str = "z"
+
     @abstractmethod
-    def prepare(self, name: str, files: Sequence[str]) -> Sample:
-        """Read a user's own sample (its files in the method's order, without truth) for inference."""
+    def prepare(self, name: str, files: Sequence[str | Path]) -> Sample:
+        """Read a user's own sample (`infer_files`, without truth) for inference."""
+
+    def prepare_frame(self, name: str, rgb: np.ndarray) -> Sample:
+        """Take a video's frame (H, W, 3) uint8 as a sample; only methods that need nothing but a picture can."""
+        raise UserError(f"{self.name} needs {' and '.join(self.infer_files)} for each sample, a video has frames only")
+
+    def points(self, depth_m: np.ndarray, camera: Intrinsics) -> np.ndarray:
+        """Return the points (H, W, 3) in metres of a full-size map; a pinhole camera's by default."""
+        return back_project(depth_m, camera)
 
     @abstractmethod
     def mirrored(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

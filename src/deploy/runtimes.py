@@ -44,6 +44,19 @@ def network_runners(networks: Mapping[str, nn.Cell]) -> dict[str, Runner]:
     return {name: network_runner(network) for name, network in networks.items()}
 
 
+def _checked(run: Runner, path: Path) -> Runner:
+    """Turn what a runtime says of inputs that its file does not take into one line."""
+    def checked(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        try:
+            return run(*inputs)
+        except Exception as error:  # the runtimes raise classes of their own, without a common base
+            shapes = ", ".join(str(value.shape) for value in inputs)
+            raise UserError(f"{path} does not take inputs {shapes} ({str(error).splitlines()[0]}); is it of this "
+                            "method, settings and batch size?") from None
+
+    return checked
+
+
 def mindir_runner(path: Path) -> Runner:
     """Run a MindIR file in MindSpore, at the batch size it was exported with."""
     import mindspore as ms
@@ -56,7 +69,7 @@ def mindir_runner(path: Path) -> Runner:
     def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         return _as_arrays(cell(*(ms.Tensor(value) for value in inputs)))
 
-    return run
+    return _checked(run, path)
 
 
 def onnx_runner(path: Path) -> Runner:
@@ -72,7 +85,7 @@ def onnx_runner(path: Path) -> Runner:
     def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         return tuple(session.run(None, dict(zip(names, inputs))))
 
-    return run
+    return _checked(run, path)
 
 
 def open_runners(method: Method, model: str) -> dict[str, Runner]:

@@ -8,7 +8,6 @@ import numpy as np
 
 from src.config import Settings
 from src.datasets.augment import crop_matrix, scale_colors, sharpen, to_chw, warp
-from src.datasets.image_files import read_rgb
 from src.datasets.pairs import Pairs, listed_pairs, nyu_test, nyu_train
 from src.method import Sample
 
@@ -162,9 +161,3 @@ def open_eval(settings: Settings) -> EvalSamples:
     pairs = (listed_pairs(settings.data_list, settings.depth_scale) if settings.data_list
              else nyu_test(settings.data_url))
     return EvalSamples(pairs, settings.fit)
-
-
-def read_picture(name: str, path: str, fit: str) -> Sample:
-    """Read a user's own picture for inference."""
-    rgb = read_rgb(path)
-    return Sample(name, {"image": network_image(rgb, fit)}, rgb)

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from src.datasets.image_files import read_rgb
 from src.depthnet import data_loader
 from src.graph import Graph, Model, TensorSpec, Wire
 from src.method import Method, ParamGroup, Sample, Stage
@@ -68,9 +70,13 @@ class DepthNet(Method):
         """Return the test pairs."""
         return data_loader.open_eval(self.settings)
 
-    def prepare(self, name: str, files: Sequence[str]) -> Sample:
+    def prepare(self, name: str, files: Sequence[str | Path]) -> Sample:
         """Read one picture."""
-        return data_loader.read_picture(name, files[0], self.settings.fit)
+        return self.prepare_frame(name, read_rgb(files[0]))
+
+    def prepare_frame(self, name: str, rgb: np.ndarray) -> Sample:
+        """Take one picture."""
+        return Sample(name, {"image": data_loader.network_image(rgb, self.settings.fit)}, rgb)
 
     def mirrored(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Mirror the image."""

@@ -15,9 +15,10 @@ import yaml
 from src.datasets.loader import Batch, TrainLoader
 from src.deploy.runtimes import network_runners
 from src.errors import UserError
-from src.evaluation import Evaluation, chosen_protocols, predict
+from src.evaluation import Evaluation, chosen_protocols
 from src.files import write_json
 from src.method import Method, Stage
+from src.prediction import predict, read_samples
 from src.training import checkpoints
 from src.training.device import set_up_device
 from src.training.logs import RunLog
@@ -86,7 +87,7 @@ class Trainer:
         if self.rank == 0:
             position = (done, progress["stage"], progress["step"]) if progress else None
             self.log = RunLog(self.folder, position)
-            self.settings.save(self.folder / "config.yaml")
+            self.settings.write(self.folder / "config.yaml")
         try:
             self._load_start()
             for name in self.stage_names:
@@ -273,7 +274,7 @@ class _StageLoop:
 
     def _predictions(self, limit: int):
         runners = network_runners({m.name: self.trainer.networks[m.name] for m in self.graph.models})
-        return predict(self.method, self.graph, runners, self.validation_samples, limit)
+        return predict(self.method, self.graph, runners, read_samples(self.method, self.validation_samples, limit))
 
     def _validate(self, made: int) -> None:
         """Measure on the validation set by the last of the protocols; keep the best checkpoint."""

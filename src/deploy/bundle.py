@@ -1,0 +1,107 @@
+# Copyright 2026 The MindSpore depth-estimation authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Samples prepared for the C++ program, and its results read back: img_data/, label/, manifest.json."""
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from src.datasets.loader import ahead
+from src.errors import UserError
+from src.evaluation import chosen_protocols
+from src.files import write_bytes, write_json
+from src.graph import DTYPES
+from src.method import Method, Sample
+
+FORMAT, VERSION = "depth-manifest", 1
+
+
+def write_bundle(method: Method, folder: Path) -> int:
+    """Write the evaluation set's inputs, labels and the manifest; return the number of samples.
+
+    img_data/<name>_<k>.bin is the k-th input of the graph, label/<name>.bin the truth (H, W) float32 in metres with
+    0 = no reading, label/<name>_<key>.npy what the method needs beside it. The manifest is written last, so that a
+    folder with a manifest is whole.
+    """
+    settings = method.settings
+    samples = method.eval_samples()
+    total = min(len(samples), settings.limit or len(samples))
+    (folder / "manifest.json").unlink(missing_ok=True)
+    entries = []
+    reader = ahead(samples, range(total), settings.num_parallel_workers)
+    for sample in tqdm(reader, total=total, unit="image", disable=not sys.stderr.isatty()):
+        for k, spec in enumerate(method.graph.inputs):
+            values = np.ascontiguousarray(sample.inputs[spec.name], DTYPES[spec.dtype])
+            if values.shape != spec.shape:
+                raise UserError(f"sample {sample.name}: input {spec.name} is {values.shape}, not {spec.shape}")
+            write_bytes(folder / "img_data" / f"{sample.name}_{k}.bin", values.tobytes())
+        write_bytes(folder / "label" / f"{sample.name}.bin", sample.truth_m.astype(np.float32).tobytes())
+        extras = _write_extras(sample, folder / "label")
+        entries.append({"name": sample.name, "label_shape": list(sample.truth_m.shape), "extras": extras})
+    manifest = {"format": FORMAT, "version": VERSION, "method": method.name, **method.graph.as_dict(),
+                "samples": entries,
+                "label": {"dtype": "float32", "unit": "m", "valid": "values above 0"},
+                "protocols": [protocol.as_dict() for protocol in chosen_protocols(method)],
+                "settings": settings.plain()}
+    write_json(folder / "manifest.json", manifest)
+    return total
+
+
+def _write_extras(sample: Sample, folder: Path) -> list[str]:
+    for key, values in sample.extras.items():
+        np.save(folder / f"{sample.name}_{key}.npy", values)
+    return list(sample.extras)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read a manifest of `write_bundle`.
+
+    Raises:
+        UserError: it is missing, damaged or of another version.
+    """
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"no {path}; run preprocess.py first, or give --label_file its label folder") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path} ({error}); run preprocess.py again") from None
+    if not isinstance(manifest, dict) or (manifest.get("format"), manifest.get("version")) != (FORMAT, VERSION):
+        raise UserError(f"{path} is no manifest of version {VERSION}; run preprocess.py again")
+    return manifest
+
+
+def read_results(method: Method, manifest: dict[str, Any], labels: Path,
+                 results: Path) -> Iterator[tuple[Sample, dict[str, np.ndarray]]]:
+    """Yield each sample with its network-size maps in metres, decoded from the C++ program's files.
+
+    Raises:
+        UserError: a file is missing or has another size (named).
+    """
+    for entry in manifest["samples"]:
+        name = entry["name"]
+        truth_m = _read_array(labels / f"{name}.bin", tuple(entry["label_shape"]), "float32")
+        extras = {key: np.load(labels / f"{name}_{key}.npy", allow_pickle=False) for key in entry["extras"]}
+        sample = Sample(name, {}, None, truth_m, extras)
+        maps = {}
+        for k, result in enumerate(method.graph.results):
+            spec = method.graph.spec(result)
+            raw = _read_array(results / f"{name}_{k}.bin", spec.shape, spec.dtype)
+            maps[result] = method.decode(result, raw, sample)
+        yield sample, maps
+
+
+def _read_array(path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path} ({error.strerror}); did the C++ program run through?") from None
+    expected = int(np.prod(shape)) * np.dtype(DTYPES[dtype]).itemsize
+    if len(data) != expected:
+        raise UserError(f"{path} has {len(data)} bytes, not {expected}; run the C++ program again")
+    return np.frombuffer(data, DTYPES[dtype]).reshape(shape)

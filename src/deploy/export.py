@@ -1,0 +1,90 @@
+# Copyright 2026 The MindSpore depth-estimation authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Export of a method's networks, each file checked against the network that it was made from."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn
+
+from src.deploy.onnx_export import export_onnx
+from src.deploy.runtimes import mindir_runner, network_runner, onnx_runner
+from src.errors import UserError
+from src.files import atomic_path
+from src.graph import DTYPES, TensorSpec
+from src.method import Method
+from src.training.checkpoints import load_network, trained_path
+from src.training.device import set_up_device
+
+FOLDERS = {"MINDIR": "MindIR", "ONNX": "ONNX", "AIR": "AIR"}
+_CHECKED_BATCH = 3  # of files whose batch size is free
+
+
+def export(method: Method) -> None:
+    """Write `<train_url>/<format>/Final<Net>.<suffix>` for the chosen networks and formats; check and print each.
+
+    Raises:
+        UserError: a checkpoint is missing, AIR is asked for without an Ascend backend, or a file differs from its
+            network by more than `tolerance`.
+    """
+    s = method.settings
+    set_up_device(s)
+    known = [model.name for model in method.graph.models]
+    unknown = [name for name in s.export_nets if name not in known]
+    if unknown:
+        raise UserError(f"--export_nets {','.join(unknown)} is not known: {method.name} has {', '.join(known)}")
+    if "AIR" in s.file_format and ms.get_context("device_target") != "Ascend":
+        raise UserError("AIR is written by MindSpore's Ascend backend only, and there is no Ascend device here; "
+                        "give --file_format MINDIR,ONNX")
+    networks = method.build_networks()
+    for model in method.graph.models:
+        if s.export_nets and model.name not in s.export_nets:
+            continue
+        network = networks[model.name]
+        load_network(network, trained_path(method, model.name, networks))
+        network.set_train(False)
+        inputs = method.graph.input_specs(model)
+        for file_format in s.file_format:
+            path = Path(s.train_url) / FOLDERS[file_format] / f"{model.file}.{file_format.lower()}"
+            print(_export_one(network, inputs, model.outputs, file_format, path, s))
+    s.write(Path(s.train_url) / "export_config.yaml")
+
+
+def _export_one(network: nn.Cell, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...],
+                file_format: str, path: Path, s) -> str:
+    """Write and check one file; return the line that says what came out."""
+    with atomic_path(path) as temporary:
+        batch, free = s.export_batch_size, False
+        if file_format == "ONNX":
+            free = export_onnx(network, inputs, outputs, temporary)
+            batch = _CHECKED_BATCH if free else 1
+        else:
+            examples = [ms.Tensor(value) for value in _examples(inputs, batch)]
+            ms.export(network, *examples, file_name=str(temporary), file_format=file_format)
+        if file_format == "AIR":
+            note = "not checked: only an Ascend card runs AIR"
+        else:
+            opener = onnx_runner if file_format == "ONNX" else mindir_runner
+            difference = _difference(network_runner(network), opener(temporary), _examples(inputs, batch))
+            if not difference <= s.tolerance:
+                raise UserError(f"{path.name}: differs from the network by {difference:.2e} of its largest output, "
+                                f"more than --tolerance {s.tolerance:g}; the file was not kept")
+            note = f"differs from the network by at most {difference:.1e} of its largest output"
+        size = temporary.stat().st_size / 1e6
+        temporary.chmod(0o644)  # MindSpore makes its files read-only
+    return f"{path}: {size:.2f} MB, batch {'free' if free else batch}, {note}"
+
+
+def _examples(inputs: tuple[TensorSpec, ...], batch: int) -> list[np.ndarray]:
+    """Return random inputs: uniform in [0, 1], integers 0 or 1."""
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 2, (batch, *spec.shape)).astype(DTYPES[spec.dtype]) if spec.dtype == "int32"
+            else rng.random((batch, *spec.shape), DTYPES[spec.dtype]) for spec in inputs]
+
+
+def _difference(network, file, examples: list[np.ndarray]) -> float:
+    """Return the largest difference of all outputs, relative to the network's largest output."""
+    pairs = zip(network(*examples), file(*examples))
+    return max(float(np.abs(a - b).max() / max(np.abs(a).max(), np.finfo(np.float32).tiny)) for a, b in pairs)

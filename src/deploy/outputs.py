@@ -1,0 +1,130 @@
+# Copyright 2026 The MindSpore depth-estimation authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What infer.py writes for each sample: metres, 16-bit PNG, colour and normal maps, point cloud, video."""
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from src.config import Settings
+from src.errors import UserError
+from src.files import atomic_path
+from src.geometry.pinhole import Intrinsics, edge_mask, normals
+from src.geometry.point_cloud import write_ply
+from src.method import Method, Sample
+from src.visualize import colorize_depth, depth_bar, normal_map, robust_limits, save_picture
+
+_PNG_MAX = 65535
+
+
+def color_picture(depth_m: np.ndarray, seen: np.ndarray, settings: Settings) -> np.ndarray:
+    """Return the colour map (H, W + bar, 3) with its scale in metres, between the settings' or robust limits."""
+    low, high = robust_limits(depth_m, seen)
+    low = low if settings.min_depth_m is None else settings.min_depth_m
+    high = high if settings.far_depth_m is None else settings.far_depth_m
+    if not low < high:
+        raise UserError(f"--min_depth_m {low:g} must be below --far_depth_m {high:g}")
+    return np.hstack([colorize_depth(depth_m, seen, low, high), depth_bar(depth_m.shape[0], low, high)])
+
+
+def write_outputs(method: Method, sample: Sample, depth_m: np.ndarray, seen: np.ndarray,
+                  camera: Intrinsics | None) -> dict:
+    """Write the files that `--save` names for one full-size map; return what index.json says of them.
+
+    Where the network has not looked (outside `seen`) files hold 0, which means no reading.
+
+    Raises:
+        UserError: a normal map or point cloud is asked for and no camera is known.
+    """
+    s = method.settings
+    folder = Path(s.output_dir)
+    depth_m = np.where(seen, depth_m, 0).astype(np.float32)
+    entry = {"name": sample.name, "files": [], "seen_share": float(seen.mean())}
+    if camera is None and {"normal", "ply"} & set(s.save):
+        raise UserError(f"{sample.name}: a normal map or point cloud needs the camera, and the picture's EXIF has no "
+                        "focal length; give --fx_px or --fov_deg")
+    writers = {"npy": _write_npy, "png": _write_png, "color": _write_color, "normal": _write_normals,
+               "ply": _write_points}
+    for kind in s.save:
+        entry["files"].append(writers[kind](folder / sample.name, method, sample, depth_m, seen, camera).name)
+    if camera is not None:
+        entry["camera"] = {"fx_px": camera.fx_px, "fy_px": camera.fy_px, "cx_px": camera.cx_px, "cy_px": camera.cy_px}
+    return entry
+
+
+def _write_npy(stem, method, sample, depth_m, seen, camera) -> Path:
+    path = stem.with_name(f"{stem.name}.npy")
+    with atomic_path(path) as temporary:
+        np.save(temporary, depth_m)
+    return path
+
+
+def _write_png(stem, method, sample, depth_m, seen, camera) -> Path:
+    path = stem.with_name(f"{stem.name}_depth.png")
+    units = depth_m * method.settings.png_scale
+    beyond = int((units > _PNG_MAX).sum())
+    if beyond:
+        print(f"{path.name}: {beyond} pixels lie beyond {_PNG_MAX / method.settings.png_scale:g} m and are written "
+              "as that; give a smaller --png_scale")
+    with atomic_path(path) as temporary:
+        Image.fromarray(np.minimum(np.rint(units), _PNG_MAX).astype(np.uint16)).save(temporary)
+    return path
+
+
+def _write_color(stem, method, sample, depth_m, seen, camera) -> Path:
+    path = stem.with_name(f"{stem.name}_color.png")
+    save_picture(path, color_picture(depth_m, seen, method.settings))
+    return path
+
+
+def _write_normals(stem, method, sample, depth_m, seen, camera) -> Path:
+    path = stem.with_name(f"{stem.name}_normal.png")
+    save_picture(path, normal_map(*normals(method.points(depth_m, camera), seen)))
+    return path
+
+
+def _write_points(stem, method, sample, depth_m, seen, camera) -> Path:
+    """Write the point cloud without the flying pixels of depth edges."""
+    path = stem.with_name(f"{stem.name}.ply")
+    kept = seen & ~edge_mask(depth_m, method.settings.edge_threshold)
+    write_ply(path, method.points(depth_m, camera)[kept], sample.rgb[kept])
+    return path
+
+
+class VideoWriter:
+    """Writes colour maps as an .mp4, whole or not at all.
+
+    Args:
+        path: the file.
+        rate: frames a second.
+    """
+
+    def __init__(self, path: Path, rate: float):
+        self._target = atomic_path(path)
+        self._path = path
+        self._rate = rate
+        self._writer: cv2.VideoWriter | None = None
+
+    def __enter__(self) -> VideoWriter:
+        self._temporary = self._target.__enter__()
+        return self
+
+    def add(self, rgb: np.ndarray) -> None:
+        """Append a picture (H, W, 3) uint8; all have one size."""
+        if self._writer is None:
+            height, width = rgb.shape[:2]
+            self._writer = cv2.VideoWriter(str(self._temporary), cv2.VideoWriter_fourcc(*"mp4v"), self._rate,
+                                           (width, height))
+            if not self._writer.isOpened():
+                raise UserError(f"cannot write the video {self._path}; is the folder writable?")
+        self._writer.write(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        if self._writer is not None:
+            self._writer.release()
+        self._target.__exit__(kind, error, trace)

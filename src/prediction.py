@@ -1,0 +1,87 @@
+# Copyright 2026 The MindSpore depth-estimation authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Depth maps of a data set: a method's graph run batch by batch, or maps that another program wrote."""
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from src.config import Settings
+from src.datasets.image_files import read_depth
+from src.datasets.loader import ahead
+from src.errors import UserError
+from src.graph import Graph
+from src.method import Method, Sample
+
+Runners = Mapping[str, Callable[..., tuple[np.ndarray, ...]]]
+
+
+def read_samples(method: Method, samples: Sequence[Sample], limit: int = 0) -> Iterator[Sample]:
+    """Yield the samples of a set (the first `limit`), read a few ahead by threads: memory does not grow."""
+    total = min(len(samples), limit) if limit else len(samples)
+    return ahead(samples, range(total), method.settings.num_parallel_workers)
+
+
+def predict(method: Method, graph: Graph, runners: Runners,
+            samples: Iterator[Sample]) -> Iterator[tuple[Sample, dict[str, np.ndarray]]]:
+    """Yield each sample with its depth maps (h, w) in metres at the network's size, by result.
+
+    `flip_average`, `eval_batch_size` and `shuffle_inputs` are read from the method's settings.
+    """
+    s = method.settings
+    if s.shuffle_inputs:
+        samples = _with_next_inputs(samples)
+    for batch in _chunks(samples, s.eval_batch_size):
+        inputs = {name: np.stack([sample.inputs[name] for sample in batch]) for name in batch[0].inputs}
+        raw = graph.run(runners, inputs)
+        mirrored = graph.run(runners, method.mirrored(inputs)) if s.flip_average else None
+        for i, sample in enumerate(batch):
+            maps = {result: method.decode(result, values[i], sample) for result, values in raw.items()}
+            if mirrored:
+                maps = {result: (map_m + method.decode(result, mirrored[result][i], sample)[:, ::-1]) / 2
+                        for result, map_m in maps.items()}
+            yield sample, maps
+
+
+def _chunks(items: Iterator[Sample], size: int) -> Iterator[list[Sample]]:
+    chunk: list[Sample] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _with_next_inputs(samples: Iterator[Sample]) -> Iterator[Sample]:
+    """Give each sample the inputs of the next one, the last those of the first."""
+    first = previous = next(samples)
+    for sample in samples:
+        yield dataclasses.replace(previous, inputs=sample.inputs)
+        previous = sample
+    yield dataclasses.replace(previous, inputs=first.inputs)
+
+
+def external_map(settings: Settings, sample: Sample) -> np.ndarray:
+    """Read another program's map of a sample from `--predictions`, resized linearly to the truth's size.
+
+    Raises:
+        UserError: there is no `<name>.npy` or `<name>.png`, or it cannot be read.
+    """
+    stem = Path(settings.predictions) / sample.name
+    npy, png = stem.with_name(f"{stem.name}.npy"), stem.with_name(f"{stem.name}.png")
+    if npy.exists():
+        depth_m = read_depth(npy, 1.0)
+    elif png.exists():
+        depth_m = read_depth(png, settings.prediction_scale)
+    else:
+        raise UserError(f"--predictions {settings.predictions} has neither {npy.name} nor {png.name}")
+    height, width = sample.image_hw
+    if depth_m.shape == (height, width):
+        return depth_m
+    return cv2.resize(depth_m, (width, height), interpolation=cv2.INTER_LINEAR)
