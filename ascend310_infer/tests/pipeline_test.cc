@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "inc/pipeline.h"
 
+#include <chrono>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -82,6 +84,26 @@ TEST(WritesEverySample) {
     EXPECT(fixture.progress().back() == 20);
     EXPECT(fixture.calls().size() == (20 + batch - 1) / batch);
   }
+}
+
+// Each inference waits for the results of the one before: without a writer at its side it would wait in vain.
+TEST(WritesWhileItInfers) {
+  Fixture fixture(4);
+  int num_late = 0;
+  const Report report = fixture.Run(1, [&](const Tensors& inputs) {
+    const size_t sample = static_cast<size_t>(inputs[0][0]);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (sample > 0 && !IsFile(fixture.Output(sample - 1))) {
+      if (std::chrono::steady_clock::now() > deadline) {
+        ++num_late;
+        break;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return Next(inputs);
+  });
+  EXPECT(num_late == 0);
+  EXPECT(report.num_written == 4);
 }
 
 TEST(BadFilesAreNamedAndTheOthersWritten) {

@@ -1,0 +1,45 @@
+# Commands of the package; `make help` lists them. Everything runs in .venv, which is made on first use.
+SHELL := /bin/bash
+PYTHON3 ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+DEMO_DIR ?= output/demo
+
+.PHONY: help demo test test-slow bench lint clean
+
+help:  ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.runtime  ## synthetic rooms: train, evaluate, export, C++ inference, report (under 10 minutes)
+	$(PY) scripts/demo.py --output_dir $(DEMO_DIR)
+
+test: $(VENV)/.dev lint  ## the test suite (minutes)
+	$(PY) -m pytest -q -m "not slow"
+
+test-slow: $(VENV)/.dev  ## the long checks: trainings to a figure
+	$(PY) -m pytest -q -m slow
+
+bench: $(VENV)/.dev  ## side-by-side measurements
+	$(PY) -m benchmarks
+
+lint: $(VENV)/.dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/shellcheck scripts/*.sh ascend310_infer/build.sh .ci/run
+
+clean:  ## remove what the build of the C++ program and the demo made
+	rm -rf ascend310_infer/build $(DEMO_DIR)
+
+$(VENV)/.runtime: requirements.txt requirements-infer.txt
+	@$(PYTHON3) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 13))' || \
+	  { echo "Python 3.9 to 3.12 is needed, found $$($(PYTHON3) --version 2>&1); give PYTHON3=..." >&2; exit 2; }
+	@$(PYTHON3) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "python3-venv is missing: install your system's package of that name" >&2; exit 2; }
+	@for tool in cmake c++; do command -v $$tool > /dev/null || \
+	  { echo "$$tool is missing: the C++ program is built with cmake and a C++17 compiler" >&2; exit 2; }; done
+	$(PYTHON3) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-infer.txt
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
