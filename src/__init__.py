@@ -9,6 +9,8 @@ from importlib import metadata
 def _prepare_environment() -> None:
     """Set what MindSpore reads once, when it is first imported; what the user has set stays."""
     os.environ.setdefault("GLOG_v", "3")  # errors only: warnings about operators fill the screen
+    # MindSpore's generated code needs it and sets it itself: too late where onnx or tensorboardX came first.
+    os.environ.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
     try:
         version = tuple(int(part) for part in metadata.version("mindspore").split(".")[:2])
     except (metadata.PackageNotFoundError, ValueError):

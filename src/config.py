@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ class Option:
 
     name: str
     default: Any
-    type: str  # int, float, bool, str or list (of str)
+    type: str  # int, float, bool, str, list (of comma-separated words) or entries (of repeated texts)
     help: str
     choices: tuple[str, ...] = ()
     minimum: float | None = None
@@ -40,7 +41,7 @@ class Option:
         Raises:
             UserError: the value has the wrong type, is outside the range or is not among the choices.
         """
-        if value is None or (self.optional and value in ("", "none", "null")):
+        if value is None or (self.optional and value in ("", "none", "null") and value not in self.choices):
             if self.optional:
                 return None
             raise UserError(f"--{self.name} needs a value ({self.describe()})")
@@ -50,7 +51,7 @@ class Option:
             raise UserError(f"--{self.name} {value!r} is not a {self.type}: give {self.describe()}") from None
         below = self.minimum is not None and not parsed >= self.minimum
         above = self.maximum is not None and not parsed <= self.maximum
-        wrong = [v for v in (parsed if self.type == "list" else [parsed])
+        wrong = [v for v in (parsed if self.type in _REPEATED else [parsed])
                  if self.choices and str(v) not in self.choices]
         if below or above or wrong:
             near = difflib.get_close_matches(str(wrong[0]), self.choices, 1) if wrong else []
@@ -65,10 +66,10 @@ class Option:
             what = kind + ", ".join(self.choices)
         else:
             what = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text",
-                    "list": "a comma-separated list"}[self.type]
+                    "list": "a comma-separated list", "entries": "texts, each with the flag again"}[self.type]
         if self.minimum is not None or self.maximum is not None:
-            low = "-inf" if self.minimum is None else f"{self.minimum:g}"
-            high = "inf" if self.maximum is None else f"{self.maximum:g}"
+            low = "-inf" if self.minimum is None else f"{self.minimum:.10g}"
+            high = "inf" if self.maximum is None else f"{self.maximum:.10g}"
             what += f" in [{low}, {high}]"
         return what
 
@@ -80,7 +81,7 @@ def _to_int(value: Any) -> int:
 
 
 def _to_float(value: Any) -> float:
-    if isinstance(value, bool):
+    if isinstance(value, bool) or not math.isfinite(float(value)):
         raise ValueError(value)
     return float(value)
 
@@ -105,7 +106,13 @@ def _to_list(value: Any) -> tuple[str, ...]:
     return tuple(item.strip() for part in parts for item in _to_str(part).split(",") if item.strip())
 
 
-_CONVERTERS = {"int": _to_int, "float": _to_float, "bool": _to_bool, "str": _to_str, "list": _to_list}
+def _to_entries(value: Any) -> tuple[str, ...]:
+    return tuple(_to_str(part) for part in (value if isinstance(value, (list, tuple)) else [value]))
+
+
+_CONVERTERS = {"int": _to_int, "float": _to_float, "bool": _to_bool, "str": _to_str, "list": _to_list,
+               "entries": _to_entries}
+_REPEATED = ("list", "entries")
 
 
 @dataclass(frozen=True)
@@ -197,7 +204,8 @@ def add_method_section(name: str, entry: Mapping[str, Any]) -> None:
     _EXTRA_METHODS[name] = entry
 
 
-def _read_yaml(path: str) -> dict[str, Any]:
+def _read_yaml(path: str, method: str | None = None) -> dict[str, Any]:
+    """Read the values of a YAML file; `method` chooses the section of a copy of default_config.yaml."""
     try:
         loaded = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -206,21 +214,37 @@ def _read_yaml(path: str) -> dict[str, Any]:
         raise UserError(f"--config_path {path} is not valid YAML: {error}") from None
     if not isinstance(loaded, dict):
         raise UserError(f"--config_path {path} must hold lines `name: value`, found {type(loaded).__name__}")
-    return _edited_defaults(loaded) if {"common", "methods"} <= set(loaded) else loaded
+    if {"common", "methods"} <= set(loaded):
+        return _edited_defaults(loaded, method)
+    return {str(name): value for name, value in loaded.items()}
 
 
-def _edited_defaults(declared: dict[str, Any]) -> dict[str, Any]:
-    """Return what an edited copy of default_config.yaml (as ModelZoo users make it) changes."""
-    def flat(sections: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: entry["default"] for section in sections.values()
-                for name, entry in (section.get("settings") or {}).items()}
+def _edited_defaults(declared: dict[str, Any], method: str | None) -> dict[str, Any]:
+    """Return what an edited copy of default_config.yaml (as ModelZoo users make it) changes for one method.
+
+    Raises:
+        UserError: it has another structure, or changes more than defaults.
+    """
+    def section(of: dict[str, Any], name: str) -> dict[str, Any]:
+        return of["methods"].get(name) or {}
+
+    def flat(of: dict[str, Any], name: str) -> dict[str, Any]:
+        return {setting: entry["default"] for part in (*of["common"].values(), section(of, name))
+                for setting, entry in (part.get("settings") or {}).items()}
+    shipped = yaml.safe_load(DEFAULT_CONFIG.read_text(encoding="utf-8"))
     try:
-        shipped = yaml.safe_load(DEFAULT_CONFIG.read_text(encoding="utf-8"))
-        edited, original = ({**flat(d["common"]), **flat(d["methods"])} for d in (declared, shipped))
+        method = method or declared["common"]["common"]["settings"]["method"]["default"]
+        edited, original = flat(declared, method), flat(shipped, method)
+        fixed = [part for part in ("defaults", "presets")
+                 if part in section(declared, method)
+                 and section(declared, method)[part] != section(shipped, method).get(part)]
     except (AttributeError, KeyError, TypeError):
         raise UserError("--config_path looks like a copy of default_config.yaml but has another structure; "
                         "write lines `name: value` instead") from None
-    return {name: value for name, value in edited.items() if original.get(name, edited) != value}
+    if fixed:
+        raise UserError(f"--config_path changes the {fixed[0]} of {method}, but of a copy of "
+                        "default_config.yaml only the `default` of each setting is read; change it there")
+    return {name: value for name, value in edited.items() if name not in original or original[name] != value}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -251,7 +275,7 @@ def _build_parser(command: str, description: str, sections: list[Section],
         for option in section.options:
             flags = [f"--{name}" for name in (option.name, *option.aliases)]
             extra: dict[str, Any] = {"nargs": "?", "const": "true"} if option.type == "bool" else {}
-            if option.type == "list" or option.shorthand:
+            if option.type in _REPEATED or option.shorthand:
                 extra["action"] = "append"
             shown = "not set" if option.default is None else option.default
             text = f"{option.help} [{option.describe()}; default {shown}]".replace("%", "%%")
@@ -288,7 +312,7 @@ def load_settings(command: str, description: str, argv: list[str],
     """
     common, methods = load_schema()
     config_path = _peek(argv, "config_path")
-    from_file = _read_yaml(config_path) if config_path else {}
+    from_file = _read_yaml(config_path, _peek(argv, "method")) if config_path else {}
     by_name = {option.name: option for section in common for option in section.options}
     method_option = by_name["method"]
     method = method_option.parse(_peek(argv, "method") or from_file.get("method", method_option.default))
@@ -310,9 +334,21 @@ def load_settings(command: str, description: str, argv: list[str],
                         f"give one of {', '.join(own.presets) or '(it has none)'}")
     layers = [own.defaults, own.presets.get(preset_name, {}), from_file, given]
     if trained_in:
-        default = options[trained_in].default if trained_in in options else ""
-        layers.insert(1, _trained_with(Path(given.get(trained_in, from_file.get(trained_in, default))), method, own))
+        layers.insert(1, _trained_with(_training_of(trained_in, options, [from_file, given]), method, own))
     return _merge(sections, options, layers, positionals or {})
+
+
+def _training_of(trained_in: str, options: Mapping[str, Option], layers: list[Mapping[str, Any]]) -> Path:
+    """Return where the training's config.yaml is looked for: beside a checkpoint that is given, else `trained_in`."""
+    place = options[trained_in].default if trained_in in options else ""
+    for layer in layers:
+        place = layer.get(trained_in, place)
+        for name, value in layer.items():
+            option = options.get(name)
+            if option and value and (option.name == "ckpt" or (option.shorthand or ("",))[0] == "ckpt"):
+                first = value[0] if isinstance(value, (list, tuple)) else value
+                return Path(first if option.shorthand else first.partition("=")[2])
+    return Path(place)
 
 
 def _trained_with(place: Path, method: str, own: Section) -> dict[str, Any]:
@@ -356,7 +392,8 @@ def _merge(sections: list[Section], options: Mapping[str, Option], layers: list[
             if option.shorthand:
                 target, prefix = option.shorthand
                 paths = value if isinstance(value, list) else [value] if value else []
-                values[target] = (*values[target], *(prefix + path for path in paths))
+                added = [prefix + path for path in paths]  # a written config.yaml holds both: not twice
+                values[target] = (*(entry for entry in values[target] if entry not in added), *added)
                 value = paths[-1] if paths else None
             values[option.name] = option.parse(value)
             if depth > 0:

@@ -22,9 +22,27 @@ def chosen_protocols(method: Method) -> list[Protocol]:
     """Return the protocols of the settings (the method's own by default) with the settings' variations."""
     s = method.settings
     changes = {"flip_average": s.flip_average}
-    changes.update({field: s[name] for field, name in (("alignment", "alignment"), ("pooling", "pooling"),
-                                                       ("max_depth_m", "max_depth_m")) if s[name] is not None})
+    changes.update({name: s[name] for name in ("alignment", "pooling", "max_depth_m") if s[name] is not None})
     return [dataclasses.replace(protocol_named(name), **changes) for name in s.protocol or method.protocols]
+
+
+class _OwnFigures:
+    """A method's own figures (`Method.own_figures`) over the images, pooled like all others."""
+
+    def __init__(self, pooling: str):
+        self.pooling = pooling
+        self._totals: dict[str, tuple[float, float]] = {}
+
+    def add(self, figures: Mapping[str, tuple[float, float]]) -> None:
+        for name, (total, count) in figures.items():
+            if count == 0:
+                continue
+            before = self._totals.get(name, (0.0, 0.0))
+            added = (total, count) if self.pooling == "pixel" else (total / count, 1)
+            self._totals[name] = (before[0] + added[0], before[1] + added[1])
+
+    def result(self) -> dict[str, float]:
+        return {name: total / count for name, (total, count) in self._totals.items()}
 
 
 class Evaluation:
@@ -43,7 +61,7 @@ class Evaluation:
         self.keep_rows = keep_rows
         self.rows: list[dict[str, object]] = []
         self._scores: dict[tuple[str, str], Accumulator] = {}
-        self._own: dict[str, dict[str, list[float]]] = {}
+        self._own: dict[tuple[str, str], _OwnFigures] = {}
 
     def add(self, sample: Sample, maps: Mapping[str, np.ndarray]) -> None:
         """Score the network-size maps of one sample.
@@ -54,20 +72,16 @@ class Evaluation:
         self.num_images += 1
         for result, map_m in maps.items():
             full_m, _ = self.method.to_full(map_m, sample)
-            net = self.method.net_of(result)
-            self._add(net, sample, map_m, full_m)
             own = self.method.own_figures(result, full_m, sample)
-            for name, value in own.items():
-                total = self._own.setdefault(net, {}).setdefault(name, [0.0, 0])
-                total[0] += value
-                total[1] += 1
+            self._add(self.method.net_of(result), sample, map_m, full_m, own)
 
     def add_external(self, sample: Sample, depth_m: np.ndarray) -> None:
         """Score a full-size map (H, W) that another program made."""
         self.num_images += 1
-        self._add("external", sample, self.method.truth_at_network(depth_m), depth_m)
+        self._add("external", sample, self.method.truth_at_network(depth_m), depth_m, {})
 
-    def _add(self, net: str, sample: Sample, map_m: np.ndarray, full_m: np.ndarray) -> None:
+    def _add(self, net: str, sample: Sample, map_m: np.ndarray, full_m: np.ndarray,
+             own: Mapping[str, tuple[float, float]]) -> None:
         for protocol in self.protocols:
             if protocol.space == "network":
                 prediction, truth = map_m, self.method.truth_at_network(sample.truth_m)
@@ -78,19 +92,20 @@ class Evaluation:
             except UserError as error:
                 raise UserError(f"sample {sample.name}, {net}: {error}") from None
             self._scores.setdefault((net, protocol.name), Accumulator(protocol)).add(image)
+            self._own.setdefault((net, protocol.name), _OwnFigures(protocol.pooling)).add(own)
             if not self.keep_rows:
                 continue
             figures = reported(image.figures(), protocol) if image.num_valid else {}
             self.rows.append({"name": sample.name, "net": net, "protocol": protocol.name,
-                              "num_valid": image.num_valid, **figures})
+                              "num_valid": image.num_valid, **figures,
+                              **{name: total / count for name, (total, count) in own.items() if count}})
 
     def report(self) -> dict:
         """Return the figures as `--output_json` writes them."""
         results = []
-        for (net, _), scores in self._scores.items():
-            own = {name: total / count for name, (total, count) in self._own.get(net, {}).items()}
-            results.append({"net": net, "protocol": scores.protocol.as_dict(),
-                            "metrics": {**scores.result(), **own},
+        for key, scores in self._scores.items():
+            results.append({"net": key[0], "protocol": scores.protocol.as_dict(),
+                            "metrics": {**scores.result(), **self._own[key].result()},
                             "num_skipped": scores.num_skipped, "num_valid": scores.num_valid})
         return {"method": self.method.name, "num_images": self.num_images, "results": results}
 
@@ -111,8 +126,10 @@ class Evaluation:
             for result in report["results"]:
                 if result["protocol"]["name"] == protocol.name:
                     figures = printed(result["metrics"], protocol)
-                    skipped = f" ({result['num_skipped']} images without a valid pixel)" if result["num_skipped"] else ""
-                    print(f"  {result['net']}: " + " ".join(f"{k}: {v:.6f}" for k, v in figures.items()) + skipped)
+                    count = result["num_skipped"]
+                    skipped = f" ({count} images without a valid pixel)" if count else ""
+                    shown = " ".join(f"{name}: {value:.6f}" for name, value in figures.items())
+                    print(f"  {result['net']}: {shown}{skipped}")
         if settings.output_json:
             write_json(settings.output_json, {**report, "settings": settings.plain()})
         if settings.output_csv:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from src.errors import UserError
@@ -28,7 +28,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         reason = error.strerror or error
         raise UserError(f"cannot write {path}: {reason}; check the folder and the free space") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the reason is told above
+            temporary.unlink()
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:

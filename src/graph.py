@@ -35,12 +35,21 @@ class Wire:
 
 @dataclass(frozen=True)
 class Model:
-    """One exported network; inputs are in the order of its `construct`, `file` is the stem of its files."""
+    """One exported network; inputs are in the order of its `construct`, `file` is the stem of its files.
+
+    Raises:
+        ValueError: two of its inputs and outputs share a name (ONNX has one namespace for both).
+    """
 
     name: str
     file: str
     inputs: tuple[Wire, ...]
     outputs: tuple[TensorSpec, ...]
+
+    def __post_init__(self):
+        names = [tensor.name for tensor in (*self.inputs, *self.outputs)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"model {self.name}: {names} must be different names")
 
 
 @dataclass(frozen=True)
@@ -104,11 +113,18 @@ class Graph:
 
         Returns:
             the tensors named by `results`.
+
+        Raises:
+            ValueError: a model does not make what the graph says.
         """
         tensors = {f"input:{name}": value for name, value in inputs.items()}
         for model in self.models:
             outputs = runners[model.name](*(tensors[wire.source] for wire in model.inputs))
-            tensors.update({f"{model.name}:{spec.name}": value for spec, value in zip(model.outputs, outputs)})
+            made, promised = [value.shape[1:] for value in outputs], [spec.shape for spec in model.outputs]
+            if made != promised:
+                raise ValueError(f"model {model.name} makes {made}, its graph says {promised}")
+            tensors.update({f"{model.name}:{spec.name}": value
+                            for spec, value in zip(model.outputs, outputs)})
         return {name: tensors[name] for name in self.results}
 
     def as_dict(self) -> dict:
@@ -119,4 +135,5 @@ class Graph:
         models = [{"name": m.name, "file": m.file,
                    "inputs": [{"name": w.name, "from": w.source} for w in m.inputs],
                    "outputs": [tensor(spec) for spec in m.outputs]} for m in self.models]
-        return {"inputs": [tensor(spec) for spec in self.inputs], "models": models, "results": list(self.results)}
+        return {"inputs": [tensor(spec) for spec in self.inputs], "models": models,
+                "results": list(self.results)}

@@ -74,7 +74,7 @@ class Stage:
             `src.losses.base`.
         columns: the batch's columns in the order that `objective` takes.
         trained: names of the networks whose parameters the optimizer changes; all others are frozen.
-        needs: networks that must hold trained weights when the stage starts, from an earlier stage or `--ckpt`.
+        needs: networks that must hold trained weights when the stage starts, of an earlier stage or `--ckpt`.
         learning_rate: before schedule and group factors.
         epochs, steps: length; `steps` wins where both are given.
         groups: factors on the learning rate, first match wins.
@@ -143,7 +143,7 @@ class Method(ABC):
         """Return the evaluation set: `len()` and `[index] -> Sample`."""
 
     def validation_samples(self) -> Sequence[Sample] | None:
-        """Return what train.py validates on: `--val_list`, or the evaluation set that belongs to `data_url`."""
+        """Return what train.py validates on: `--val_list`, or the evaluation set that is in `data_url`."""
         if self.settings.val_list:
             return self.with_settings(data_list=self.settings.val_list).eval_samples()
         return None if self.settings.data_list else self.eval_samples()
@@ -162,24 +162,28 @@ class Method(ABC):
         """Read a user's own sample (`infer_files`, without truth) for inference."""
 
     def prepare_frame(self, name: str, rgb: np.ndarray) -> Sample:
-        """Take a video's frame (H, W, 3) uint8 as a sample; only methods that need nothing but a picture can."""
-        raise UserError(f"{self.name} needs {' and '.join(self.infer_files)} for each sample, a video has frames only")
+        """Take a video's frame (H, W, 3) uint8 as a sample, where a method needs nothing but a picture."""
+        raise UserError(f"{self.name} needs {' and '.join(self.infer_files)} for each sample, "
+                        "a video has frames only")
 
     def points(self, depth_m: np.ndarray, camera: Intrinsics) -> np.ndarray:
         """Return the points (H, W, 3) in metres of a full-size map; a pinhole camera's by default."""
         return back_project(depth_m, camera)
 
     @abstractmethod
-    def mirrored(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the inputs of the mirrored picture (batch first), for `flip_average`."""
+    def mirrored(self, sample: Sample) -> Sample:
+        """Return the sample of the mirrored picture for `flip_average`: inputs, and extras for `decode`."""
 
     @abstractmethod
     def decode(self, result: str, raw: np.ndarray, sample: Sample) -> np.ndarray:
-        """Turn one result of the graph (*shape) into a depth map (h, w) in metres, at the network's size."""
+        """Turn one result of the graph (*shape) into a depth map (h, w) in metres, at the network's size.
+
+        Finite and not below 0. postprocess.py has no inputs and no picture: use `raw` and `sample.extras`.
+        """
 
     @abstractmethod
     def to_full(self, depth_m: np.ndarray, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-        """Place a network-size map in the sample's picture: depth (H, W) in metres and where the net has looked."""
+        """Place a network-size map in the picture: depth (H, W) in metres, and where the net has looked."""
 
     @abstractmethod
     def truth_at_network(self, truth_m: np.ndarray) -> np.ndarray:
@@ -189,8 +193,13 @@ class Method(ABC):
         """Return the name under which a result's figures are reported (the model that makes it)."""
         return result.split(":", 1)[0]
 
-    def own_figures(self, result: str, depth_m: np.ndarray, sample: Sample) -> dict[str, float]:
-        """Return further figures of one full-size map (averaged over images); none by default."""
+    def own_figures(self, result: str, depth_m: np.ndarray, sample: Sample) -> dict[str, tuple[float, float]]:
+        """Return (sum, count) of further figures of one full-size map (H, W) in metres; none by default.
+
+        The protocol's pooling decides, as for every figure: sum / count of each image averaged over the
+        images with a count above 0, or all sums over all counts. What exists for whole images only, as a
+        median, is (value, 1). As in `decode`, only `truth_m` and `extras` of the sample are sure to be there.
+        """
         del result, depth_m, sample
         return {}
 
@@ -202,6 +211,12 @@ def register(name: str, target: str, section: Mapping[str, Any]) -> None:
 
 
 def build_method(settings: Settings) -> Method:
-    """Return the method that `settings.method` names."""
+    """Return the method that `settings.method` names.
+
+    Raises:
+        UserError: there is none (settings that a file brought, such as a manifest's, are checked here first).
+    """
+    if settings.method not in _METHODS:
+        raise UserError(f"no method {settings.method} here: there are {', '.join(_METHODS)}")
     module, cls = _METHODS[settings.method].split(":")
     return getattr(importlib.import_module(module), cls)(settings)

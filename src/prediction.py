@@ -36,15 +36,21 @@ def predict(method: Method, graph: Graph, runners: Runners,
     if s.shuffle_inputs:
         samples = _with_next_inputs(samples)
     for batch in _chunks(samples, s.eval_batch_size):
-        inputs = {name: np.stack([sample.inputs[name] for sample in batch]) for name in batch[0].inputs}
-        raw = graph.run(runners, inputs)
-        mirrored = graph.run(runners, method.mirrored(inputs)) if s.flip_average else None
-        for i, sample in enumerate(batch):
-            maps = {result: method.decode(result, values[i], sample) for result, values in raw.items()}
-            if mirrored:
-                maps = {result: (map_m + method.decode(result, mirrored[result][i], sample)[:, ::-1]) / 2
-                        for result, map_m in maps.items()}
-            yield sample, maps
+        maps = _network_maps(method, graph, runners, batch)
+        if s.flip_average:
+            mirrored = _network_maps(method, graph, runners, [method.mirrored(sample) for sample in batch])
+            maps = [{result: (map_m + flipped[result][:, ::-1]) / 2 for result, map_m in plain.items()}
+                    for plain, flipped in zip(maps, mirrored)]
+        yield from zip(batch, maps)
+
+
+def _network_maps(method: Method, graph: Graph, runners: Runners,
+                  batch: list[Sample]) -> list[dict[str, np.ndarray]]:
+    """Run the graph on a batch; return the maps in metres of each sample, by result."""
+    raw = graph.run(runners, {spec.name: np.stack([sample.inputs[spec.name] for sample in batch])
+                              for spec in graph.inputs})
+    return [{result: method.decode(result, values[i], sample) for result, values in raw.items()}
+            for i, sample in enumerate(batch)]
 
 
 def _chunks(items: Iterator[Sample], size: int) -> Iterator[list[Sample]]:

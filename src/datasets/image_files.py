@@ -82,21 +82,25 @@ def _read_npy(path: str | Path) -> np.ndarray:
 
 
 def check_header(path: str | Path, depth: bool) -> str | None:
-    """Say what is wrong with a JPEG or PNG as far as its first bytes tell, or None.
+    """Say what is wrong with a JPEG, PNG or `.npy` as far as its first bytes tell, or None.
 
     Cheap enough (one small read) to try every file of a set of 100,000 before a training starts.
 
     Args:
         path: the file.
-        depth: whether it must be a single-channel PNG.
+        depth: whether it must be a single-channel PNG or a `.npy`.
     """
     try:
         with Path(path).open("rb") as file:
             head = file.read(26)
+    except FileNotFoundError:
+        return "missing"
     except OSError as error:
-        return error.strerror or "unreadable"
+        return f"unreadable ({error.strerror})"
     if not head:
         return "empty"
+    if depth and str(path).endswith(".npy"):
+        return None if head[:6] == b"\x93NUMPY" else "not a NumPy array"
     if head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) == 26:
         bits, color = struct.unpack(">BB", head[24:26])
         return f"not a single-channel depth PNG (colour type {color}, {bits} bit)" if depth and color else None

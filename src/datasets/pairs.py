@@ -55,9 +55,9 @@ class Pairs:
         return f"{self.rgb_files[index]} {self.depth_files[index]}"
 
 
-def natural_key(text: str) -> list:
-    """Sort key that orders 2.jpg before 10.jpg."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text)]
+def natural_key(text: str) -> tuple[list, str]:
+    """Sort key that orders 2.jpg before 10.jpg; no two names tie, so the order is one on every rank."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", text)], text
 
 
 def _report(folder: Path, problems: list[str]) -> None:
@@ -69,7 +69,7 @@ def _report(folder: Path, problems: list[str]) -> None:
 def _checked(root: Path, rows: list[tuple[str, str, str]], units_per_m: float, problems: list[str]) -> Pairs:
     for _, rgb, depth in rows:
         for file, is_depth in ((rgb, False), (depth, True)):
-            wrong = None if file.endswith(".npy") else check_header(root / file, is_depth)
+            wrong = check_header(root / file, is_depth)
             if wrong:
                 problems.append(f"{file} is {wrong}")
     _report(root, problems)

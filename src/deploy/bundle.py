@@ -25,9 +25,9 @@ FORMAT, VERSION = "depth-manifest", 1
 def write_bundle(method: Method, folder: Path) -> int:
     """Write the evaluation set's inputs, labels and the manifest; return the number of samples.
 
-    img_data/<name>_<k>.bin is the k-th input of the graph, label/<name>.bin the truth (H, W) float32 in metres with
-    0 = no reading, label/<name>_<key>.npy what the method needs beside it. The manifest is written last, so that a
-    folder with a manifest is whole.
+    img_data/<name>_<k>.bin is the k-th input of the graph, label/<name>.bin the truth (H, W) float32 in
+    metres with 0 = no reading, label/<name>_<key>.npy what the method needs beside it. The manifest is
+    written last, so that a folder with a manifest is whole.
     """
     settings = method.settings
     samples = method.eval_samples()
@@ -39,7 +39,8 @@ def write_bundle(method: Method, folder: Path) -> int:
         for k, spec in enumerate(method.graph.inputs):
             values = np.ascontiguousarray(sample.inputs[spec.name], DTYPES[spec.dtype])
             if values.shape != spec.shape:
-                raise UserError(f"sample {sample.name}: input {spec.name} is {values.shape}, not {spec.shape}")
+                raise UserError(f"sample {sample.name}: input {spec.name} is {values.shape}, "
+                                f"not {spec.shape}")
             write_bytes(folder / "img_data" / f"{sample.name}_{k}.bin", values.tobytes())
         write_bytes(folder / "label" / f"{sample.name}.bin", sample.truth_m.astype(np.float32).tobytes())
         extras = _write_extras(sample, folder / "label")
@@ -68,10 +69,12 @@ def read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"no {path}; run preprocess.py first, or give --label_file its label folder") from None
+        raise UserError(f"no {path}; run preprocess.py first, or give --label_file its label "
+                        "folder") from None
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path} ({error}); run preprocess.py again") from None
-    if not isinstance(manifest, dict) or (manifest.get("format"), manifest.get("version")) != (FORMAT, VERSION):
+    written = (manifest.get("format"), manifest.get("version")) if isinstance(manifest, dict) else None
+    if written != (FORMAT, VERSION):
         raise UserError(f"{path} is no manifest of version {VERSION}; run preprocess.py again")
     return manifest
 

@@ -10,7 +10,7 @@ import numpy as np
 from mindspore import nn
 
 from src.deploy.onnx_export import export_onnx
-from src.deploy.runtimes import mindir_runner, network_runner, onnx_runner
+from src.deploy.runtimes import Runner, mindir_runner, network_runner, onnx_runner
 from src.errors import UserError
 from src.files import atomic_path
 from src.graph import DTYPES, TensorSpec
@@ -23,21 +23,22 @@ _CHECKED_BATCH = 3  # of files whose batch size is free
 
 
 def export(method: Method) -> None:
-    """Write `<train_url>/<format>/Final<Net>.<suffix>` for the chosen networks and formats; check and print each.
+    """Write, check and print `<train_url>/<format>/Final<Net>.<suffix>` for the chosen networks and formats.
 
     Raises:
-        UserError: a checkpoint is missing, AIR is asked for without an Ascend backend, or a file differs from its
-            network by more than `tolerance`.
+        UserError: a checkpoint is missing, AIR is asked for without an Ascend backend, or a file differs from
+            its network by more than `tolerance`.
     """
     s = method.settings
     set_up_device(s)
     known = [model.name for model in method.graph.models]
     unknown = [name for name in s.export_nets if name not in known]
     if unknown:
-        raise UserError(f"--export_nets {','.join(unknown)} is not known: {method.name} has {', '.join(known)}")
+        raise UserError(f"--export_nets {','.join(unknown)} is not known: {method.name} has "
+                        f"{', '.join(known)}")
     if "AIR" in s.file_format and ms.get_context("device_target") != "Ascend":
-        raise UserError("AIR is written by MindSpore's Ascend backend only, and there is no Ascend device here; "
-                        "give --file_format MINDIR,ONNX")
+        raise UserError("AIR is written by MindSpore's Ascend backend only, and there is no Ascend device "
+                        "here; give --file_format MINDIR,ONNX")
     networks = method.build_networks()
     for model in method.graph.models:
         if s.export_nets and model.name not in s.export_nets:
@@ -67,10 +68,11 @@ def _export_one(network: nn.Cell, inputs: tuple[TensorSpec, ...], outputs: tuple
             note = "not checked: only an Ascend card runs AIR"
         else:
             opener = onnx_runner if file_format == "ONNX" else mindir_runner
-            difference = _difference(network_runner(network), opener(temporary), _examples(inputs, batch))
+            difference = _difference(network_runner(network), opener(temporary), _examples(inputs, batch),
+                                     outputs)
             if not difference <= s.tolerance:
-                raise UserError(f"{path.name}: differs from the network by {difference:.2e} of its largest output, "
-                                f"more than --tolerance {s.tolerance:g}; the file was not kept")
+                raise UserError(f"{path.name}: differs from the network by {difference:.2e} of its largest "
+                                f"output, more than --tolerance {s.tolerance:g}; the file was not kept")
             note = f"differs from the network by at most {difference:.1e} of its largest output"
         size = temporary.stat().st_size / 1e6
         temporary.chmod(0o644)  # MindSpore makes its files read-only
@@ -84,7 +86,17 @@ def _examples(inputs: tuple[TensorSpec, ...], batch: int) -> list[np.ndarray]:
             else rng.random((batch, *spec.shape), DTYPES[spec.dtype]) for spec in inputs]
 
 
-def _difference(network, file, examples: list[np.ndarray]) -> float:
-    """Return the largest difference of all outputs, relative to the network's largest output."""
-    pairs = zip(network(*examples), file(*examples))
-    return max(float(np.abs(a - b).max() / max(np.abs(a).max(), np.finfo(np.float32).tiny)) for a, b in pairs)
+def _difference(network: Runner, file: Runner, examples: list[np.ndarray],
+                specs: tuple[TensorSpec, ...]) -> float:
+    """Return the largest difference of all outputs, each relative to the network's largest value in it.
+
+    Raises:
+        ValueError: the outputs are not those of the graph of models.
+    """
+    expected, found = network(*examples), file(*examples)
+    promised = [(len(examples[0]), *spec.shape) for spec in specs]
+    for outputs in (expected, found):
+        if [value.shape for value in outputs] != promised:
+            raise ValueError(f"outputs are {[value.shape for value in outputs]}, the graph says {promised}")
+    return max(float(np.abs(a - b).max() / max(np.abs(a).max(), np.finfo(np.float32).tiny))
+               for a, b in zip(expected, found))

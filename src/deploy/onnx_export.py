@@ -22,9 +22,9 @@ def export_onnx(network: nn.Cell, inputs: Sequence[TensorSpec], outputs: Sequenc
                 path: Path) -> bool:
     """Write a network as ONNX; return whether its batch size is free (else it is 1).
 
-    MindSpore's exporter takes no dynamic shapes and writes the batch size into constants (the shapes of reshapes).
-    The network is exported for two batch sizes: where the files differ only in constants that follow the batch,
-    these become "whatever is left" (-1).
+    MindSpore's exporter takes no dynamic shapes and writes the batch size into constants (the shapes of
+    reshapes). The network is exported for two batch sizes: where the files differ only in constants that
+    follow the batch, these become "whatever is left" (-1).
     """
     with tempfile.TemporaryDirectory() as folder:
         two, three = (_export(network, inputs, batch, Path(folder) / f"{batch}.onnx") for batch in (2, 3))
@@ -53,7 +53,7 @@ def _export(network: nn.Cell, inputs: Sequence[TensorSpec], batch: int, path: Pa
 
 
 def _free_batch(two: onnx.ModelProto, three: onnx.ModelProto) -> bool:
-    """Free the batch size of the model exported for 2, by comparison with the one for 3; False if not possible."""
+    """Free the batch size of the model exported for 2 by comparison with that for 3; False if impossible."""
     pairs = list(zip(two.graph.node, three.graph.node))
     if len(two.graph.node) != len(three.graph.node) or any(a.op_type != b.op_type for a, b in pairs):
         return False
@@ -76,12 +76,12 @@ def _free_batch(two: onnx.ModelProto, three: onnx.ModelProto) -> bool:
 
 
 def _rename(graph: onnx.GraphProto, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
-    """Call the inputs and outputs what the graph of models calls them."""
+    """Call the inputs and outputs what the graph of models calls them; names inside give way."""
     new = {value.name: spec.name for value, spec in zip((*graph.input, *graph.output), (*inputs, *outputs))}
-    taken = {name for node in graph.node for name in (*node.input, *node.output)} - set(new)
-    new = {old: name if name not in taken else f"{name}_tensor" for old, name in new.items()}
-    for value in (*graph.input, *graph.output):
-        value.name = new[value.name]
+    inside = {name for node in graph.node for name in (*node.input, *node.output)} - set(new)
+    new.update({name: f"{name}_inside" for name in inside & set(new.values())})
+    for value in (*graph.input, *graph.output, *graph.initializer):
+        value.name = new.get(value.name, value.name)
     for node in graph.node:
         node.input[:] = [new.get(name, name) for name in node.input]
         node.output[:] = [new.get(name, name) for name in node.output]

@@ -21,13 +21,24 @@ from src.visualize import colorize_depth, depth_bar, normal_map, robust_limits, 
 _PNG_MAX = 65535
 
 
-def color_picture(depth_m: np.ndarray, seen: np.ndarray, settings: Settings) -> np.ndarray:
-    """Return the colour map (H, W + bar, 3) with its scale in metres, between the settings' or robust limits."""
+def color_limits(depth_m: np.ndarray, seen: np.ndarray, settings: Settings) -> tuple[float, float]:
+    """Return the ends of the colour scale in metres: the settings' or the map's robust ones.
+
+    Raises:
+        UserError: the lower end is not below the upper one.
+    """
     low, high = robust_limits(depth_m, seen)
+    high = high if high > low else low + 1.0  # a flat map
     low = low if settings.min_depth_m is None else settings.min_depth_m
     high = high if settings.far_depth_m is None else settings.far_depth_m
     if not low < high:
         raise UserError(f"--min_depth_m {low:g} must be below --far_depth_m {high:g}")
+    return low, high
+
+
+def color_picture(depth_m: np.ndarray, seen: np.ndarray, settings: Settings) -> np.ndarray:
+    """Return the colour map (H, W + bar, 3) with its scale in metres, see `color_limits`."""
+    low, high = color_limits(depth_m, seen, settings)
     return np.hstack([colorize_depth(depth_m, seen, low, high), depth_bar(depth_m.shape[0], low, high)])
 
 
@@ -45,14 +56,14 @@ def write_outputs(method: Method, sample: Sample, depth_m: np.ndarray, seen: np.
     depth_m = np.where(seen, depth_m, 0).astype(np.float32)
     entry = {"name": sample.name, "files": [], "seen_share": float(seen.mean())}
     if camera is None and {"normal", "ply"} & set(s.save):
-        raise UserError(f"{sample.name}: a normal map or point cloud needs the camera, and the picture's EXIF has no "
-                        "focal length; give --fx_px or --fov_deg")
+        raise UserError(f"{sample.name}: a normal map or point cloud needs the camera, and the picture's "
+                        "EXIF has no focal length; give --fx_px or --fov_deg")
     writers = {"npy": _write_npy, "png": _write_png, "color": _write_color, "normal": _write_normals,
                "ply": _write_points}
     for kind in s.save:
         entry["files"].append(writers[kind](folder / sample.name, method, sample, depth_m, seen, camera).name)
     if camera is not None:
-        entry["camera"] = {"fx_px": camera.fx_px, "fy_px": camera.fy_px, "cx_px": camera.cx_px, "cy_px": camera.cy_px}
+        entry["camera"] = {name: getattr(camera, name) for name in ("fx_px", "fy_px", "cx_px", "cy_px")}
     return entry
 
 
@@ -68,8 +79,8 @@ def _write_png(stem, method, sample, depth_m, seen, camera) -> Path:
     units = depth_m * method.settings.png_scale
     beyond = int((units > _PNG_MAX).sum())
     if beyond:
-        print(f"{path.name}: {beyond} pixels lie beyond {_PNG_MAX / method.settings.png_scale:g} m and are written "
-              "as that; give a smaller --png_scale")
+        print(f"{path.name}: {beyond} pixels lie beyond {_PNG_MAX / method.settings.png_scale:g} m and are "
+              "written as that; give a smaller --png_scale")
     with atomic_path(path) as temporary:
         Image.fromarray(np.minimum(np.rint(units), _PNG_MAX).astype(np.uint16)).save(temporary)
     return path
@@ -88,9 +99,9 @@ def _write_normals(stem, method, sample, depth_m, seen, camera) -> Path:
 
 
 def _write_points(stem, method, sample, depth_m, seen, camera) -> Path:
-    """Write the point cloud without the flying pixels of depth edges."""
+    """Write the point cloud without holes and without the flying pixels of depth edges."""
     path = stem.with_name(f"{stem.name}.ply")
-    kept = seen & ~edge_mask(depth_m, method.settings.edge_threshold)
+    kept = seen & (depth_m > 0) & ~edge_mask(depth_m, method.settings.edge_threshold)
     write_ply(path, method.points(depth_m, camera)[kept], sample.rgb[kept])
     return path
 
@@ -114,7 +125,8 @@ class VideoWriter:
         return self
 
     def add(self, rgb: np.ndarray) -> None:
-        """Append a picture (H, W, 3) uint8; all have one size."""
+        """Append a picture (H, W, 3) uint8; all of one size. The file's is even: odd edges are repeated."""
+        rgb = np.pad(rgb, ((0, rgb.shape[0] % 2), (0, rgb.shape[1] % 2), (0, 0)), mode="edge")
         if self._writer is None:
             height, width = rgb.shape[:2]
             self._writer = cv2.VideoWriter(str(self._temporary), cv2.VideoWriter_fourcc(*"mp4v"), self._rate,

@@ -36,10 +36,11 @@ def find_files(method: Method, given: str) -> list[tuple[str, tuple[Path, ...]]]
     path = Path(given)
     needed = method.infer_files
     if path.suffix.lower() in LISTS and path.is_file():
-        rows = [tuple(path.parent / file for file in row) for row in read_list(given, len(needed), ", ".join(needed))]
+        listed = read_list(given, len(needed), ", ".join(needed))
+        rows = [tuple(path.parent / file for file in row) for row in listed]
     elif len(needed) > 1:
-        raise UserError(f"{method.name} needs {' and '.join(needed)} for each sample; name them in a list file, "
-                        "one sample a line")
+        raise UserError(f"{method.name} needs {' and '.join(needed)} for each sample; name them in a list "
+                        "file, one sample a line")
     elif path.is_dir():
         files = (f for f in path.iterdir() if f.suffix.lower() in PICTURES and not f.name.startswith("."))
         rows = [(file,) for file in sorted(files, key=lambda f: natural_key(f.name))]
@@ -84,7 +85,7 @@ def video_rate(path: Path) -> float:
 
 
 def camera_of(settings: Settings, image_hw: tuple[int, int], picture: Path | None) -> Intrinsics | None:
-    """Return the camera from `--fx_px ...`, `--fov_deg` or the picture's EXIF; None where none of them tells."""
+    """Return the camera from `--fov_deg`, `--fx_px ...` or the picture's EXIF; None where none tells."""
     s, (height, width) = settings, image_hw
     if s.fov_deg is not None:
         return Intrinsics.from_fov(s.fov_deg, width, height)

@@ -44,6 +44,10 @@ def network_runners(networks: Mapping[str, nn.Cell]) -> dict[str, Runner]:
     return {name: network_runner(network) for name, network in networks.items()}
 
 
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def _checked(run: Runner, path: Path) -> Runner:
     """Turn what a runtime says of inputs that its file does not take into one line."""
     def checked(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -51,7 +55,7 @@ def _checked(run: Runner, path: Path) -> Runner:
             return run(*inputs)
         except Exception as error:  # the runtimes raise classes of their own, without a common base
             shapes = ", ".join(str(value.shape) for value in inputs)
-            raise UserError(f"{path} does not take inputs {shapes} ({str(error).splitlines()[0]}); is it of this "
+            raise UserError(f"{path} does not take inputs {shapes} ({_first_line(error)}); is it of this "
                             "method, settings and batch size?") from None
 
     return checked
@@ -64,7 +68,8 @@ def mindir_runner(path: Path) -> Runner:
     try:
         cell = ms.nn.GraphCell(ms.load(str(path)))
     except (RuntimeError, ValueError) as error:
-        raise UserError(f"{path} cannot be loaded as MindIR ({str(error).splitlines()[0]}); export it again") from None
+        reason = _first_line(error)
+        raise UserError(f"{path} cannot be loaded as MindIR ({reason}); export it again") from None
 
     def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         return _as_arrays(cell(*(ms.Tensor(value) for value in inputs)))
@@ -79,56 +84,77 @@ def onnx_runner(path: Path) -> Runner:
     try:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises classes of its own, without a common base
-        raise UserError(f"{path} cannot be loaded as ONNX ({str(error).splitlines()[0]}); export it again") from None
+        reason = _first_line(error)
+        raise UserError(f"{path} cannot be loaded as ONNX ({reason}); export it again") from None
     names = [value.name for value in session.get_inputs()]
 
     def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        if len(inputs) != len(names):
+            raise ValueError(f"it takes {len(names)}: {', '.join(names)}")
         return tuple(session.run(None, dict(zip(names, inputs))))
 
     return _checked(run, path)
 
 
-def open_runners(method: Method, model: str) -> dict[str, Runner]:
-    """Return a runner for each model of the method's graph.
+def open_runners(method: Method, model: str) -> tuple[Graph, dict[str, Runner]]:
+    """Return the part of the method's graph that makes one depth map, and a runner for each of its models.
 
     Args:
         method: whose graph to run.
-        model: a checkpoint folder (Final<Net>.ckpt in it, in its Ckpt/, or as `--ckpt` says), or one of the
-            graph's `.onnx`, `.mindir` or `.ckpt` files; the other models are its neighbours.
+        model: a folder of a training, of checkpoints or of exported files: it gives the graph's first result.
+            Or an `.onnx`, `.mindir` or `.ckpt` file of one of the graph's models: it gives that model's
+            result; the models before it are its neighbours. `--ckpt` names checkpoints that are elsewhere.
 
     Raises:
         UserError: nothing usable is there (what was looked for is named).
     """
     path = Path(model)
     if path.is_dir():
-        return _runners_of_folder(method, path)
+        graph = method.graph.upto(method.graph.results[:1])
+        return graph, _runners_of_folder(method, graph, path)
     if not path.is_file():
         raise UserError(f"no model {path}: give a folder of checkpoints, an .onnx or a .mindir file")
+    graph = _graph_of_file(method, path)
     if path.suffix == ".ckpt":
-        return _from_checkpoints(method, path.parent)
-    return _from_files(method.graph, path.parent, path.suffix)
+        return graph, _from_checkpoints(method, graph, path.parent)
+    return graph, _from_files(method, graph, path.parent, path.suffix)
 
 
-def _runners_of_folder(method: Method, folder: Path) -> dict[str, Runner]:
-    """Take the first kind of model that the folder holds: ONNX files (they start fastest), MindIR, checkpoints."""
-    stems = [model.file for model in method.graph.models]
-    for candidate, suffix in ((folder, ".onnx"), (folder, ".mindir"), (folder, ".ckpt"), (folder / "Ckpt", ".ckpt"),
-                              (folder / "ONNX", ".onnx"), (folder / "MindIR", ".mindir")):
-        if any(candidate.glob(f"{stem}*{suffix}") for stem in stems) and _complete(candidate, stems, suffix):
-            return (_from_checkpoints(method, candidate) if suffix == ".ckpt"
-                    else _from_files(method.graph, candidate, suffix))
+def _graph_of_file(method: Method, path: Path) -> Graph:
+    owners = [m.name for m in method.graph.models if path.stem in (m.file, f"{m.file}_rank0")]
+    results = method.graph.results_of(tuple(owners))
+    if not results:
+        stems = ", ".join(m.file for m in method.graph.models if method.graph.results_of((m.name,)))
+        raise UserError(f"{path.name} is none of {method.name}'s models that make depth ({stems}); rename "
+                        "it, or give the folder and --ckpt NAME=PATH")
+    return method.graph.upto(results[:1])
+
+
+def _runners_of_folder(method: Method, graph: Graph, folder: Path) -> dict[str, Runner]:
+    """Take the first kind of model in the folder; of a training its checkpoints, which are never stale."""
+    if method.settings.ckpt:
+        return _from_checkpoints(method, graph, folder / "Ckpt" if (folder / "Ckpt").is_dir() else folder)
+    stems = [model.file for model in graph.models]
+    for candidate, suffix in ((folder, ".onnx"), (folder, ".mindir"), (folder, ".ckpt"),
+                              (folder / "Ckpt", ".ckpt"), (folder / "ONNX", ".onnx"),
+                              (folder / "MindIR", ".mindir")):
+        if _complete(candidate, stems, suffix):
+            return (_from_checkpoints(method, graph, candidate) if suffix == ".ckpt"
+                    else _from_files(method, graph, candidate, suffix))
     raise UserError(f"{folder} holds no complete set of {', '.join(stems)} as .ckpt, .onnx or .mindir")
 
 
 def _complete(folder: Path, stems: list[str], suffix: str) -> bool:
-    names = [(f"{stem}{suffix}", f"{stem}_rank0{suffix}") for stem in stems]
-    return all(any((folder / name).is_file() for name in either) for either in names)
+    ends = (suffix, f"_rank0{suffix}") if suffix == ".ckpt" else (suffix,)
+    return all(any((folder / f"{stem}{end}").is_file() for end in ends) for stem in stems)
 
 
-def _from_files(graph: Graph, folder: Path, suffix: str) -> dict[str, Runner]:
+def _from_files(method: Method, graph: Graph, folder: Path, suffix: str) -> dict[str, Runner]:
     openers = {".onnx": onnx_runner, ".mindir": mindir_runner}
     if suffix not in openers:
         raise UserError(f"models end in .ckpt, .onnx or .mindir, not {suffix or 'nothing'}")
+    if suffix == ".mindir":
+        _set_up_device(method)
     runners = {}
     for model in graph.models:
         path = folder / f"{model.file}{suffix}"
@@ -138,7 +164,14 @@ def _from_files(graph: Graph, folder: Path, suffix: str) -> dict[str, Runner]:
     return runners
 
 
-def _from_checkpoints(method: Method, folder: Path) -> dict[str, Runner]:
+def _from_checkpoints(method: Method, graph: Graph, folder: Path) -> dict[str, Runner]:
     from src.training.checkpoints import load_trained
 
-    return network_runners(load_trained(method, method.graph, folder))
+    _set_up_device(method)
+    return network_runners(load_trained(method, graph, folder))
+
+
+def _set_up_device(method: Method) -> None:
+    from src.training.device import set_up_device  # MindSpore is imported only where it runs the models
+
+    set_up_device(method.settings)

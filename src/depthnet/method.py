@@ -3,6 +3,7 @@
 """DepthNet as the package knows it: its stages, graph of models, samples and units."""
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +52,7 @@ class DepthNet(Method):
         if name == "coarse":
             objective = LogDepthObjective(networks["coarse"], s.loss, s.scale_invariant_lambda)
             return Stage(name, "coarse net", objective, columns + (("keep",) if self._dropout_units(name) else ()),
-                         trained=("coarse",), learning_rate=s.coarse_learning_rate, epochs=s.epochs_coarse,
+                         trained=("coarse",), learning_rate=s.coarse_learning_rate, epochs=s.epochs_coarse, steps=s.coarse_steps or None,
                          groups=(ParamGroup(r"^fc", s.coarse_fc_lr_scale),))
         prediction = FinePrediction(networks["coarse"], networks["fine"])
         return Stage(name, "fine net", LogDepthObjective(prediction, s.loss, s.scale_invariant_lambda), columns,
@@ -78,9 +79,9 @@ class DepthNet(Method):
         """Take one picture."""
         return Sample(name, {"image": data_loader.network_image(rgb, self.settings.fit)}, rgb)
 
-    def mirrored(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def mirrored(self, sample: Sample) -> Sample:
         """Mirror the image."""
-        return {"image": np.ascontiguousarray(inputs["image"][..., ::-1])}
+        return dataclasses.replace(sample, inputs={"image": sample.inputs["image"][..., ::-1]})
 
     def decode(self, result: str, raw: np.ndarray, sample: Sample) -> np.ndarray:
         """Turn log depth (1, 55, 74) into metres (55, 74)."""

@@ -79,6 +79,7 @@ class EigenCoarseNet(nn.Cell):
 
     The paper's sizes need a stride of 2 in the fifth convolution (18x13 -> 8x6), which its figure does not
     state.
+    The picture is centred first, as the paper's pre-trained layers expect (uncentred it trains several times slower).
     Dropout of the hidden units is a mask that comes with the batch: a function of (seed, epoch, sample), so
     that resumed and distributed runs drop the same units.
 
@@ -104,7 +105,8 @@ class EigenCoarseNet(nn.Cell):
 
     def construct(self, image, keep=None):
         """Predict log depth."""
-        x = self.pool(ops.relu(self.conv1(image)))              # (N, 96, 27, 37)
+        x = (image - 0.5) * 4.0                                 # about zero mean and unit variance
+        x = self.pool(ops.relu(self.conv1(x)))                  # (N, 96, 27, 37)
         x = self.pool(ops.relu(self.conv2(x)))                  # (N, 256, 13, 18)
         x = ops.relu(self.conv4(ops.relu(self.conv3(x))))       # (N, 384, 13, 18)
         x = ops.relu(self.conv5(x))                             # (N, 256, 6, 8)

@@ -42,7 +42,9 @@ def set_up_device(settings: Settings) -> tuple[int, int]:
 def _select(settings: Settings) -> str:
     """Set the device that `device_target` names; auto takes Ascend where there is one, else says that it is CPU."""
     wanted = settings.device_target
-    device_id = int(os.environ.get("DEVICE_ID", settings.device_id))
+    device_id = settings.device_id
+    if not settings.given("device_id"):  # a rank table's launcher says it by the environment
+        device_id = int(os.environ.get("DEVICE_ID", device_id))
     for target in ("Ascend", "CPU") if wanted == "auto" else (wanted,):
         try:
             if target == "CPU":

@@ -41,8 +41,11 @@ class RunLog:
     def _drop_rows_beyond(self, done: tuple[str, ...], stage: str, step: int) -> None:
         if not self._rows.exists():
             return
-        rows = [json.loads(line) for line in self._rows.read_text(encoding="utf-8").splitlines()]
-        kept = [r for r in rows if r["stage"] in done or (r["stage"] == stage and r["step"] <= step)]
+        lines = self._rows.read_text(encoding="utf-8").splitlines(keepends=True)
+        rows = [json.loads(line) for line in lines if line.endswith("\n")]  # a crash may tear the last one
+        # a validation is numbered by the steps made before it, a training step by its own number
+        kept = [r for r in rows if r["stage"] in done or
+                (r["stage"] == stage and r["step"] < step + ("validation" in r))]
         write_text(self._rows, "".join(json.dumps(row) + "\n" for row in kept))
 
     def start_stage(self, title: str, first: int, total: int) -> None:

@@ -79,17 +79,34 @@ class TrainStep(nn.Cell):
         self._apply = wrap(self.apply_gradients)
 
     def state(self) -> dict[str, Parameter]:
-        """Return every parameter beside the networks' that the next step depends on, by unique names."""
+        """Return every parameter beside the networks' that the next step depends on, by unique names.
+
+        The table of learning rates is no part of it: it follows from the settings, and grows with `max_steps`.
+        """
         own = {f"optimizer.{i}.{p.name}": p for i, p in enumerate(self.optimizer.get_parameters())
-               if p.name not in {q.name for q in self.parameters}}
+               if p.name not in {q.name for q in self.parameters} and not p.name.startswith("learning_rate")}
         own.update({f"ema.{p.name}": e for p, e in zip(self.parameters, self.ema)})
         if self.scaler is not None:
             own.update({"scaler.value": self.scaler.scale_value, "scaler.counter": self.scaler.counter})
         return own
 
+    def loss_scale(self) -> float:
+        """Return O2's loss scale, 1 without it."""
+        return 1.0 if self.scaler is None else float(self.scaler.scale_value.asnumpy())
+
     def averaged(self) -> dict[str, Parameter]:
         """Return the moving averages by the parameters' names; empty without `ema_decay`."""
         return {p.name: e for p, e in zip(self.parameters, self.ema)}
+
+    def put(self, values: Mapping[str, np.ndarray]) -> None:
+        """Set trained parameters by their names.
+
+        Assigned in place: after `Parameter.set_data` a compiled step goes on with the new values, but what the
+        parameter shows outside of it would stand still.
+        """
+        for parameter in self.parameters:
+            if parameter.name in values:
+                ops.assign(parameter, ms.Tensor(values[parameter.name]))
 
     def __call__(self, micro_batches: Sequence[tuple[ms.Tensor, ...]]) -> tuple[np.ndarray, np.ndarray, bool]:
         """Make one step over the micro-batches' columns."""

@@ -29,7 +29,8 @@ from src.visualize import panel
 _HIGHER_IS_BETTER = ("delta1", "delta2", "delta3")
 # Settings that may change between a run and its resuming without changing a weight.
 _FREE_TO_CHANGE = {"resume", "max_steps", "num_parallel_workers", "log_every", "save_every", "eval_every",
-                   "eval_limit", "picture_every", "profile", "config_path", "preset", "device_id", "data_url"}
+                   "eval_limit", "picture_every", "profile", "config_path", "preset", "device_id", "data_url",
+                   "train_url"}
 
 
 def train(method: Method) -> None:
@@ -153,6 +154,8 @@ class Trainer:
             checkpoints.restore({**self._network_parameters(), **step.state()}, stored, self.last)
         loop = _StageLoop(self, stage, step, loader, total, done)
         loop.run(first_step)
+        # the averages are what is saved as final, so later stages build on them
+        step.put({average_of: average.asnumpy() for average_of, average in step.averaged().items()})
         self.trained |= set(stage.trained)
 
     def _network_parameters(self) -> dict:
@@ -226,7 +229,8 @@ class _StageLoop:
         sums, counts, applied = self.step(columns)
         means = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0)
         loss = float(np.dot(means, self.stage.objective.weights))
-        if not np.isfinite(loss) and applied:
+        # in float16 an overflow is skipped and the loss scale halved, until that can help no more
+        if not np.isfinite(loss) and (applied or self.step.loss_scale() <= 1.0):
             files = "; ".join(self.loader.samples.describe(int(i)) for batch in group for i in batch.indices)
             raise UserError(f"the loss became {loss} in step {number} of the {self.stage.title}; its samples: "
                             f"{files}. Look at these files, or lower the learning rate")
@@ -261,16 +265,13 @@ class _StageLoop:
     @contextmanager
     def _averaged_weights(self) -> Iterator[None]:
         """Put the moving averages into the networks for the time of an evaluation."""
-        averaged = self.step.averaged()
-        parameters = {p.name: p for p in self.step.parameters} if averaged else {}
-        kept = {name: p.asnumpy().copy() for name, p in parameters.items()}
+        averages = {name: average.asnumpy() for name, average in self.step.averaged().items()}
+        kept = {p.name: p.asnumpy().copy() for p in self.step.parameters if p.name in averages}
         try:
-            for name, parameter in parameters.items():
-                parameter.set_data(ms.Tensor(averaged[name].asnumpy()))
+            self.step.put(averages)
             yield
         finally:
-            for name, parameter in parameters.items():
-                parameter.set_data(ms.Tensor(kept[name]))
+            self.step.put(kept)
 
     def _predictions(self, limit: int):
         runners = network_runners({m.name: self.trainer.networks[m.name] for m in self.graph.models})

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Synthetic scenes with exact depth, written in the layouts of real data sets.
 
-The modules, from the bottom: `camera` (rays), `shapes` (exact intersections), `textures`, `scene` (random rooms),
-`render` (rays in, colour and distance out), `sensor` (photograph and Kinect), `layout_nyu` (files), `generate`
-(worker processes and the output folder), `__main__` (command line). Rendering knows no layout; a layout is one more
-writer that brings its own rays.
+The modules, from the bottom: `camera` (rays), `shapes` (exact intersections), `textures`, `scene` (the
+record), `rooms` and `furniture` (random scenes), `render` (rays in, colour and distance out), `views`
+(camera poses), `sensor` (photograph and Kinect), `layout_nyu` (files), `generate` (worker processes and the
+output folder), `__main__` (command line). Rendering knows no layout: a layout is one more writer that
+brings its own rays.
 """

@@ -1,8 +1,9 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Cameras as sets of rays: a renderer needs nothing else, so a panorama or a lidar is one more function here.
+"""Cameras as sets of rays: all a renderer needs, so a panorama or a lidar is one more function.
 
-World: x and y on the floor, z up, metres. Camera: x right, y down, z forward. Pixel centres at integers + 0.5.
+World: x and y on the floor, z up, metres. Camera: x right, y down, z forward. Pixel
+centres at integers + 0.5.
 """
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ class Rays:
 
 @dataclass(frozen=True)
 class Pose:
-    """Camera to world: `world = rotation @ camera + position_m`; rotation (3, 3), position_m (3,), float64."""
+    """Camera to world: `world = rotation @ camera + position_m`; (3, 3) and (3,), float64."""
 
     rotation: np.ndarray
     position_m: np.ndarray
@@ -70,8 +71,9 @@ class Pinhole:
 
 def look(position_m: np.ndarray, yaw_rad: float, pitch_rad: float, roll_rad: float = 0.0) -> Pose:
     """Return the pose of a camera that looks along `yaw` (from x towards y) and `pitch` (up is positive)."""
-    forward = np.array([np.cos(pitch_rad) * np.cos(yaw_rad), np.cos(pitch_rad) * np.sin(yaw_rad), np.sin(pitch_rad)])
+    ahead = np.array([np.cos(yaw_rad), np.sin(yaw_rad), 0.0])
     level = np.array([np.sin(yaw_rad), -np.cos(yaw_rad), 0.0])
+    forward = np.cos(pitch_rad) * ahead + np.sin(pitch_rad) * np.array([0.0, 0.0, 1.0])
     below = np.cross(forward, level)
     right = np.cos(roll_rad) * level + np.sin(roll_rad) * below
     down = np.cos(roll_rad) * below - np.sin(roll_rad) * level

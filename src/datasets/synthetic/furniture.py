@@ -7,7 +7,7 @@ import numpy as np
 
 from src.datasets.synthetic.shapes import Box, Sphere
 
-# A part of a piece: centre (x along the front, y to the back, z up) and full size in metres, and whether it is cloth.
+# A part of a piece: centre (x along the front, y to the back, z up) and full size in metres; is it cloth?
 Part = tuple[tuple[float, float, float], tuple[float, float, float], bool]
 
 
@@ -41,8 +41,9 @@ def _bed(rng: np.random.Generator) -> list[Part]:
 
 def _sofa(rng: np.random.Generator) -> list[Part]:
     width = rng.uniform(1.4, 2.1)
+    side = width / 2 - 0.08
     return [((0, 0, 0.21), (width, 0.85, 0.42), True), ((0, 0.34, 0.6), (width, 0.18, 0.4), True),
-            ((-width / 2 + 0.08, 0, 0.5), (0.16, 0.85, 0.2), True), ((width / 2 - 0.08, 0, 0.5), (0.16, 0.85, 0.2), True)]
+            ((-side, 0, 0.5), (0.16, 0.85, 0.2), True), ((side, 0, 0.5), (0.16, 0.85, 0.2), True)]
 
 
 def _crate(rng: np.random.Generator) -> list[Part]:
@@ -73,7 +74,10 @@ def _stand(rng: np.random.Generator, parts: list[Part], place: np.ndarray, yaw_r
 
 def _place(rng: np.random.Generator, size: np.ndarray, half: np.ndarray,
            at_wall: bool) -> tuple[np.ndarray, float, np.ndarray]:
-    """Draw a place (2,), a yaw and the axis-aligned half extents (2,) there; a piece at a wall turns its back to it."""
+    """Draw a place (2,), a yaw and the half extents (2,) along x and y.
+
+    A piece at a wall turns its back to it.
+    """
     if not at_wall:
         yaw = rng.uniform(-np.pi, np.pi)
         c, s = abs(np.cos(yaw)), abs(np.sin(yaw))
@@ -90,12 +94,12 @@ def _place(rng: np.random.Generator, size: np.ndarray, half: np.ndarray,
 
 def furnish(rng: np.random.Generator, size_m: np.ndarray, boards: list[int], cloths: list[int],
             clutter: float) -> list[Box | Sphere]:
-    """Return furniture and balls for a room of `size_m` (x, y, height); `boards`, `cloths` are material numbers.
+    """Return furniture and balls for a room of `size_m` (x, y, height); `boards` and `cloths` are materials.
 
     A piece that finds no free place in a few tries is left out, so small rooms hold little.
     """
     area = size_m[0] * size_m[1]
-    wanted = int(rng.integers(1, 3) + clutter * min(area / 4, 7) * rng.uniform(0.4, 1.0))
+    wanted = int(rng.integers(1, 4) + clutter * min(area / 4, 8) * rng.uniform(0.4, 1.0))
     taken: list[tuple[np.ndarray, np.ndarray]] = []
     shapes: list[Box | Sphere] = []
     for _ in range(3 * wanted):
@@ -108,7 +112,8 @@ def furnish(rng: np.random.Generator, size_m: np.ndarray, boards: list[int], clo
         if ball:
             half, at_wall = np.full(2, radius), False
         place, yaw, extent = _place(rng, size_m, half, at_wall)
-        if np.any(2 * extent > 0.7 * size_m[:2]) or any(np.all(np.abs(place - p) < extent + e) for p, e in taken):
+        overlaps = any(np.all(np.abs(place - p) < extent + e) for p, e in taken)
+        if overlaps or np.any(2 * extent > 0.7 * size_m[:2]):
             continue
         taken.append((place, extent))
         board, cloth = (m[rng.integers(len(m))] for m in (boards, cloths))

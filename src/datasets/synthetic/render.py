@@ -1,12 +1,12 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The ray caster: rays in; exact distance, normals, surfaces and linear colour out. It knows no camera and no layout.
+"""The ray caster: rays in; exact distance, normals, surfaces and linear colour out. It knows no layout.
 
-What tells depth in the pictures, as in real ones: the perspective of floor, ceiling, walls and skirting boards; the
-scale of bricks, boards, tiles and cloth; doors, furniture and balls of usual sizes; occlusion, and dark contact
-lines where things stand on the floor; light that falls off with the distance from the lamps and, more weakly, from
-the camera (a flash); darker corners. Colours, textures, lamps and exposure vary from scene to scene, and nothing in
-a picture is computed from its depth map.
+What tells depth in the pictures, as in real ones: the perspective of floor, ceiling, walls and skirting
+boards; the scale of bricks, boards, tiles and cloth; doors, furniture and balls of usual sizes; occlusion,
+and dark contact lines where things stand on the floor; light that falls off with the distance from the
+lamps and from the camera (a flash); darker corners. Colours, textures, lamps, the flash and the exposure
+vary from scene to scene, so that none of these tells it alone.
 """
 from __future__ import annotations
 
@@ -43,18 +43,20 @@ class View:
     Attributes:
         hits: where they end.
         normals: (3, N) float32, unit, world, towards the viewer.
+        facing: (N,) float32, cosine between the normal and the direction to the viewer, at least 0.03.
         radiance: (3, N) float32, linear RGB, about 0..1.
         glows: (N,) bool, lamps and window panes.
     """
 
     hits: Hits
     normals: np.ndarray
+    facing: np.ndarray
     radiance: np.ndarray
     glows: np.ndarray
 
 
 def trace(scene: Scene, origin_m: np.ndarray, directions: np.ndarray) -> Hits:
-    """Return the first surface that each ray meets; `origin_m` (3,), `directions` (3, N) float32 unit vectors."""
+    """Return the first surface each ray meets; `origin_m` (3,), `directions` (3, N) float32 unit vectors."""
     distance, face = scene.enclosure.hit(origin_m, directions)
     surface = face.astype(np.int16)
     for k, shape in enumerate(scene.shapes):
@@ -74,15 +76,15 @@ def render(scene: Scene, rays: Rays) -> View:
     points = rays.origin_m[:, None] + hits.distance_m * rays.directions
     normals, u, v, material = _surfaces(scene, hits.surface, points)
     facing = np.maximum(-_dot(normals, rays.directions), np.float32(0.03))
-    # A pixel covers a longer stretch of a slanted surface in one direction only: the mean of both is sharp enough.
+    # A pixel on a slanted surface is longer in one direction only; this is the mean of both.
     footprint = hits.distance_m * np.float32(rays.pixel_angle_rad) / np.sqrt(facing)
     albedo = scene.atlas.albedo(material, u, v, footprint)
     emission = scene.atlas.emission[material]
-    light = _light(scene, rays.origin_m, hits, points, normals, facing)
+    light = _light(scene, hits, points, normals, facing)
     light *= _corner_shade(scene, points) * _contact_shade(scene, hits.surface, points)
     glows = emission > 0
     light[:, glows] = emission[glows]
-    return View(hits, normals, albedo * light, glows)
+    return View(hits, normals, facing, albedo * light, glows)
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -104,11 +106,12 @@ def _surfaces(scene: Scene, surface: np.ndarray, points: np.ndarray) -> tuple[np
     return normals, u, v, material
 
 
-def _light(scene: Scene, eye_m: np.ndarray, hits: Hits, points: np.ndarray, normals: np.ndarray,
+def _light(scene: Scene, hits: Hits, points: np.ndarray, normals: np.ndarray,
            facing: np.ndarray) -> np.ndarray:
     """Return the irradiance (3, N) of ambient light, flash and lamps, with the lamps' shadows."""
     light = scene.light
-    everywhere = light.ambient + light.flash * facing / (1 + (hits.distance_m * np.float32(1 / light.flash_reach_m)) ** 2)
+    fall = 1 + (hits.distance_m * np.float32(1 / light.flash_reach_m)) ** 2
+    everywhere = light.ambient + light.flash * facing / fall
     total = np.stack([everywhere] * 3)
     for lamp in scene.lamps:
         origin = lamp.position_m.astype(np.float32)
@@ -124,7 +127,7 @@ def _light(scene: Scene, eye_m: np.ndarray, hits: Hits, points: np.ndarray, norm
 
 
 def _in_shadow(scene: Scene, lamp_m: np.ndarray, directions: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Return the indices of the points, at `distance` (N,) along `directions` from a lamp, that a box hides from it."""
+    """Return the indices of the points, `distance` (N,) along `directions` from a lamp, that boxes hide."""
     hidden = np.zeros(distance.size, bool)
     for shape in scene.shapes:
         if not isinstance(shape, Box):
@@ -138,9 +141,10 @@ def _corner_shade(scene: Scene, points: np.ndarray) -> np.ndarray:
     """Return the share of ambient light (N,) that reaches a point near the enclosure's faces."""
     shade = np.float32(1 / (1 - _CORNER_SHADE))  # each point lies on one face, which does not count
     for axis in range(3):
-        low, high = np.float32(scene.enclosure.low_m[axis]), np.float32(scene.enclosure.high_m[axis])
+        low, high = (np.float32(corner[axis]) for corner in (scene.enclosure.low_m, scene.enclosure.high_m))
         gap = np.maximum(np.minimum(points[axis] - low, high - points[axis]), 0)
-        shade = shade * (1 - np.float32(_CORNER_SHADE * _CORNER_REACH_M) / (gap + np.float32(_CORNER_REACH_M)))
+        nearness = np.float32(_CORNER_REACH_M) / (gap + np.float32(_CORNER_REACH_M))
+        shade = shade * (1 - np.float32(_CORNER_SHADE) * nearness)
     return np.minimum(shade, 1)
 
 

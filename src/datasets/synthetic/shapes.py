@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shapes that a ray can hit, each with its exact analytic intersection.
 
-Arrays are SoA, (3, N) float32, because one long row per coordinate is what NumPy is fast at. A shape answers
-`hit(origin, directions)` with the distance in metres along unit rays (inf for a miss) and `surface(points)` with the
-unit normals and the texture coordinates in metres.
+Arrays are SoA, (3, N) float32, because one long row per coordinate is what NumPy is fast at. A shape
+answers `hit(origin, directions)` with the distance in metres along unit rays (inf for a miss) and
+`surface(points)` with the unit normals and the texture coordinates in metres.
 """
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ _INWARD = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0,
 
 
 def _inverse(directions: np.ndarray) -> np.ndarray:
-    """Return 1 / d with zeros replaced by a tiny number: a ray parallel to a slab then crosses it far away."""
-    return 1 / np.where(np.abs(directions) < 1e-9, np.float32(1e-9), directions)
+    """Return 1 / d; a ray parallel to a slab gets a tiny slope, towards the low side if it has none."""
+    tiny = np.float32(1e-9)
+    return 1 / np.where(np.abs(directions) < tiny, np.where(directions > 0, tiny, -tiny), directions)
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Decal:
 
 @dataclass(frozen=True)
 class Enclosure:
-    """An axis-aligned box seen from inside: a room; or, made large, with sky on its sides, a street's surroundings.
+    """An axis-aligned box seen from inside: a room or, made large, a street's surroundings.
 
     Attributes:
         low_m, high_m: (3,) corners; `low_m[2]` is the floor.
@@ -64,7 +65,7 @@ class Enclosure:
             np.copyto(face, outwards.view(np.uint8) + np.uint8(2 * axis), where=nearer)
         return distance, face
 
-    def surface(self, points: np.ndarray, face: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def surface(self, points: np.ndarray, face: np.ndarray) -> tuple[np.ndarray, ...]:
         """Return normals (3, N), u_m (N,), v_m (N,) and material (N,) of points on the given faces."""
         x, y, z = points
         u = np.where(face < 2, y, x)
@@ -100,13 +101,13 @@ class Box:
         return np.stack([c * vectors[0] - s * vectors[1], s * vectors[0] + c * vectors[1], vectors[2]])
 
     def hit(self, origin: np.ndarray, directions: np.ndarray) -> np.ndarray:
-        """Return the distance (N,) at which each ray enters the box (slab test)."""
+        """Return the distance (N,) at which each ray enters the box (slab test); 0 from inside."""
         start = self._turn((origin - self.centre_m).astype(np.float32)[:, None], -1)
         inverse = _inverse(self._turn(directions, -1))
         half = self.half_m.astype(np.float32)[:, None]
         middle, extent = -start * inverse, half * np.abs(inverse)
         enter, leave = (middle - extent).max(axis=0), (middle + extent).min(axis=0)
-        return np.where((enter < leave) & (enter > 0), enter, np.float32(np.inf))
+        return np.where((enter < leave) & (leave > 0), np.maximum(enter, 0), np.float32(np.inf))
 
     def surface(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return normals (3, N), u_m and v_m (N,) of points on the box."""
@@ -130,14 +131,14 @@ class Sphere:
     material: int
 
     def hit(self, origin: np.ndarray, directions: np.ndarray) -> np.ndarray:
-        """Return the distance (N,) at which each ray enters the sphere."""
+        """Return the distance (N,) at which each ray enters the sphere; 0 from inside."""
         c = (self.centre_m - origin).astype(np.float32)
         along = directions[0] * c[0] + directions[1] * c[1] + directions[2] * c[2]
-        # The squared distance from centre to ray, from the cross product's vector: c.c - along^2 would cancel.
+        # The squared distance from centre to ray, from that vector: c.c - along^2 would cancel.
         miss = c[:, None] - along * directions
         root = np.float32(self.radius_m**2) - (miss * miss).sum(axis=0)
-        enter = along - np.sqrt(np.maximum(root, 0))
-        return np.where((root > 0) & (enter > 0), enter, np.float32(np.inf))
+        half = np.sqrt(np.maximum(root, 0))
+        return np.where((root > 0) & (along + half > 0), np.maximum(along - half, 0), np.float32(np.inf))
 
     def surface(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return normals (3, N), u_m (longitude) and v_m (latitude) of points on the sphere."""

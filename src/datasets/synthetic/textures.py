@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Procedural textures of real-world size, and the atlas that the renderer reads them from.
 
-A texture is a square tile, 512 x 512 linear albedo in 8 bits, that repeats every `tile_m` metres. Its patterns have
-the sizes that they have in houses (a brick is 215 x 65 mm, a floor board 70 to 200 mm wide), which makes them a cue.
+A texture is a square tile, 512 x 512 linear albedo in 8 bits, that repeats every `tile_m` metres. Its
+patterns have the sizes that they have in houses (a brick is 215 x 65 mm, a floor board 70 to 200 mm wide),
+which makes them a cue.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -18,7 +20,13 @@ _LEVELS = 8
 
 @dataclass(frozen=True)
 class Texture:
-    """`rgb`: (512, 512, 3) uint8, linear albedo * 255; `tile_m`: edge of the tile; `emission`: own light, 0 for none."""
+    """A tile.
+
+    Attributes:
+        rgb: (512, 512, 3) uint8, linear albedo * 255.
+        tile_m: edge of the tile.
+        emission: own light, which replaces received light; 0 for none.
+    """
 
     rgb: np.ndarray
     tile_m: float
@@ -26,29 +34,37 @@ class Texture:
 
 
 def value_noise(rng: np.random.Generator, columns: int, rows: int) -> np.ndarray:
-    """Return (512, 512) float32 noise in [0, 1], smooth and seamless, with `columns` x `rows` random knots."""
+    """Return (512, 512) float32 noise in [0, 1], seamless, linear between `columns` x `rows` knots."""
     knots = rng.random((rows, columns), dtype=np.float32)
     knots = np.pad(knots, ((0, 1), (0, 1)), mode="wrap")
-    y, x = (np.arange(SIZE, dtype=np.float32) * (count / SIZE) for count in (rows, columns))
-    grid = np.broadcast_arrays(x[None, :], y[:, None])
-    return cv2.remap(knots, *(np.ascontiguousarray(g, np.float32) for g in grid), cv2.INTER_LINEAR)
+    return cv2.remap(knots, *_noise_grid(columns, rows), cv2.INTER_LINEAR)
+
+
+@lru_cache(maxsize=16)
+def _noise_grid(columns: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return where each texel falls among the knots: x and y (512, 512) float32."""
+    x, y = (np.arange(SIZE, dtype=np.float32) * (count / SIZE) for count in (columns, rows))
+    return tuple(np.meshgrid(x.astype(np.float32), y.astype(np.float32)))
 
 
 def _blend(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Mix two colours (3,) by weight (512, 512) into planes (3, 512, 512), the layout in which NumPy is fast."""
-    return np.stack([a + (b - a) * weight for a, b in zip(first, second)])
+    """Mix two colours (3,) by weight (512, 512) into planes (3, 512, 512): NumPy is faster on planes."""
+    planes = np.empty((3, SIZE, SIZE), np.float32)
+    for plane, a, b in zip(planes, first, second):
+        np.multiply(weight, b - a, out=plane)
+        plane += a
+    return planes
 
 
 def _finish(planes: np.ndarray, tile_m: float) -> Texture:
-    planes = np.clip(planes * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
-    return Texture(cv2.merge(list(planes)), tile_m)
+    return Texture(cv2.merge([cv2.convertScaleAbs(plane, alpha=255) for plane in planes]), tile_m)
 
 
-def _cells(columns: int, rows: int, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _cells(columns: int, rows: int, shift: float = 0.0) -> tuple[np.ndarray, ...]:
     """Divide the tile into courses whose joints are shifted by `shift` of a cell in every second row.
 
-    Returns arrays that broadcast to (512, 512): the cell's column and row (int), and the position (0..1) inside the
-    cell along x and y.
+    Returns arrays that broadcast to (512, 512): the cell's column and row (int), and the position (0..1)
+    inside the cell along x and y.
     """
     x = np.arange(SIZE, dtype=np.float32)[None, :] / SIZE * columns
     y = np.arange(SIZE, dtype=np.float32)[:, None] / SIZE * rows
@@ -120,7 +136,8 @@ def carpet(rng: np.random.Generator, colour: np.ndarray, accent: np.ndarray) -> 
 
 def wood(rng: np.random.Generator, colour: np.ndarray, accent: np.ndarray) -> Texture:
     """Furniture board: long upright grain."""
-    return _finish(_blend(colour, accent, 0.6 * value_noise(rng, 160, 4) + 0.4 * value_noise(rng, 32, 4)), 1.2)
+    grain = 0.6 * value_noise(rng, 160, 4) + 0.4 * value_noise(rng, 32, 4)
+    return _finish(_blend(colour, accent, grain), 1.2)
 
 
 def fabric(rng: np.random.Generator, colour: np.ndarray, accent: np.ndarray) -> Texture:
@@ -133,8 +150,8 @@ def fabric(rng: np.random.Generator, colour: np.ndarray, accent: np.ndarray) -> 
 
 def glowing(colour: np.ndarray, emission: float) -> Texture:
     """A lamp's glass or a window with daylight behind it."""
-    tile = np.broadcast_to(np.float32(colour), (SIZE, SIZE, 3))
-    return Texture(np.clip(tile * 255 + 0.5, 0, 255).astype(np.uint8), 1.0, emission)
+    texel = np.round(np.clip(colour, 0, 1) * 255).astype(np.uint8)
+    return Texture(np.broadcast_to(texel, (SIZE, SIZE, 3)), 1.0, emission)
 
 
 class Atlas:
@@ -142,27 +159,29 @@ class Atlas:
 
     def __init__(self, textures: list[Texture]):
         """Pack `textures`; their positions in the list are the scene's material numbers."""
-        self.tile_m = np.array([t.tile_m for t in textures], np.float32)
+        self._tile_m = np.array([t.tile_m for t in textures], np.float32)
         self.emission = np.array([t.emission for t in textures], np.float32)
-        texels = []
-        for texture in textures:
-            level = np.dstack([texture.rgb, np.full((SIZE, SIZE), 255, np.uint8)])
-            for _ in range(_LEVELS):
-                texels.append(np.ascontiguousarray(level).view(np.uint32).ravel())
-                level = cv2.resize(level, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        self._texels = np.concatenate(texels)
         sizes = SIZE >> np.arange(_LEVELS)
-        self._level_start = np.concatenate([[0], np.cumsum(sizes**2)])
+        self._level_start = np.concatenate([[0], np.cumsum(sizes**2)]).astype(np.int32)
+        self._texels = np.empty((len(textures), self._level_start[-1], 4), np.uint8)
+        for texels, texture in zip(self._texels, textures):
+            level = cv2.cvtColor(np.ascontiguousarray(texture.rgb), cv2.COLOR_RGB2RGBA)
+            for size, start in zip(sizes, self._level_start):
+                texels[start:start + size * size] = level.reshape(-1, 4)
+                level = cv2.resize(level, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
 
-    def albedo(self, material: np.ndarray, u_m: np.ndarray, v_m: np.ndarray, footprint_m: np.ndarray) -> np.ndarray:
-        """Return linear albedo (3, N) float32 in [0, 1]; `footprint_m` (N,) is a pixel's width on the surface."""
-        tile = self.tile_m[material]
-        scale = SIZE / tile
-        level = np.clip(np.log2(np.maximum(footprint_m * scale, 1)), 0, _LEVELS - 1).astype(np.int32)
-        size = SIZE >> level
-        texels_a_metre = size / tile
+    def albedo(self, material: np.ndarray, u_m: np.ndarray, v_m: np.ndarray,
+               footprint_m: np.ndarray) -> np.ndarray:
+        """Return linear albedo (3, N) in [0, 1]; `footprint_m` (N,) is a pixel's width on the surface."""
+        texels_a_metre = (SIZE / self._tile_m)[material]
+        level = np.frexp(np.maximum(footprint_m * texels_a_metre, 1))[1] - 1  # floor(log2)
+        level = np.minimum(level, _LEVELS - 1)
+        texels_a_metre = np.ldexp(texels_a_metre, -level)
+        size = np.int32(SIZE) >> level
         column = np.floor(u_m * texels_a_metre).astype(np.int32) & (size - 1)
         row = np.floor(v_m * texels_a_metre).astype(np.int32) & (size - 1)
-        start = self._level_start[:-1].astype(np.int32)[level] + material.astype(np.int32) * int(self._level_start[-1])
-        packed = self._texels[start + row * size + column].view(np.uint8).reshape(-1, 4)
+        start = self._level_start[level] + material.astype(np.int32) * self._level_start[-1]
+        # One four-byte word a texel: a gather of words is much faster than one of rows.
+        words = self._texels.view(np.uint32).ravel()
+        packed = words[start + row * size + column].view(np.uint8).reshape(-1, 4)
         return np.stack([packed[:, k] * np.float32(1 / 255) for k in range(3)])

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Random camera poses from which a scene can be measured: nothing nearer or farther than the sensor's range."""
+"""Random camera poses from which a scene can be measured: all of it within the sensor's range."""
 from __future__ import annotations
 
 import numpy as np
@@ -17,7 +17,8 @@ def random_views(rng: np.random.Generator, scene: Scene, camera: Pinhole, count:
                  farthest_m: float) -> list[Pose] | None:
     """Draw `count` poses whose z depth stays between the limits, or None where the scene hardly has any.
 
-    The eye is 0.8 to 2 m high. A coarse picture (64 x 48) decides, so a few pixels may still lie outside the limits.
+    The eye is 0.8 to 2 m high. A coarse picture (64 x 48) decides, so a few pixels may still lie outside
+    the limits.
     """
     poses = []
     probe = camera.resized(*_PROBE)
@@ -36,12 +37,13 @@ def _random_pose(rng: np.random.Generator, scene: Scene) -> Pose:
     low, high = scene.enclosure.low_m, scene.enclosure.high_m
     size = high - low
     margin = np.minimum(0.3, size[:2] / 3)
-    place = low[:2] + margin + rng.random(2) * (size[:2] - 2 * margin)
+    place, target = (low[:2] + margin + rng.random(2) * (size[:2] - 2 * margin) for _ in range(2))
+    yaw = np.arctan2(*(target - place)[::-1])
+    # Who photographs a room steps back first, away from what is aimed at, up to the wall behind.
+    ahead = np.array([np.cos(yaw), np.sin(yaw)])
+    free = np.where(ahead > 0, place - low[:2] - margin, high[:2] - margin - place)
+    free = free / np.maximum(np.abs(ahead), 1e-6)
+    place = place - ahead * free.min() * rng.random() ** 0.5
     height = low[2] + min(rng.uniform(0.8, 2.0), size[2] - 0.3)
-    if rng.random() < 0.3:
-        yaw = rng.uniform(-np.pi, np.pi)
-    else:  # people point a camera across the room, at something in it
-        target = low[:2] + rng.random(2) * size[:2]
-        yaw = np.arctan2(*(target - place)[::-1])
     pitch = np.clip(rng.normal(-0.12, 0.15), -0.5, 0.2)
     return look(np.array([*place, height]), yaw, pitch, rng.normal(0, 0.02))

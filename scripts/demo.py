@@ -1,0 +1,173 @@
+# Copyright 2026 The MindSpore depth-estimation authors.
+# SPDX-License-Identifier: Apache-2.0
+"""`make demo`: DepthNet from nothing to a C++ program's figures on synthetic rooms, with a report.
+
+Every step is a command as a user types it; this file only runs them in order and compares what they wrote.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY))
+
+from src.baseline import constant_maps  # noqa: E402 - the repository is no installed package
+from src.config import load_settings  # noqa: E402
+from src.datasets.loader import ahead  # noqa: E402
+from src.errors import UserError, run_command  # noqa: E402
+from src.evaluation import Evaluation  # noqa: E402
+from src.files import write_json  # noqa: E402
+from src.method import build_method  # noqa: E402
+from src.protocols import protocol_named  # noqa: E402
+from src.report import Report  # noqa: E402
+
+PROTOCOL = "nyu_eigen"
+TRAIN_FRAMES, TEST_FRAMES = 1600, 240
+COARSE_STEPS, FINE_STEPS = 520, 60
+AGREEMENT = 1e-3  # between the figures of eval.py and of the C++ program
+_HIGHER = ("delta1", "delta2", "delta3")
+
+
+class Steps:
+    """Runs commands, showing each as it could be pasted, and counts the time."""
+
+    def __init__(self, total: int):
+        self.total = total
+        self.count = 0
+        self.start = time.time()
+
+    def run(self, what: str, command: list[str]) -> None:
+        """Run one command; its failure ends the demo."""
+        self.count += 1
+        shown = " ".join(shlex.quote(part) for part in command)
+        print(f"\n[{self.count}/{self.total}, {time.time() - self.start:.0f} s] {what}\n  $ {shown}", flush=True)
+        environment = {**os.environ, "PYTHON": sys.executable}
+        done = subprocess.run(command, cwd=REPOSITORY, env=environment, check=False)
+        if done.returncode:
+            raise UserError(f"the demo stopped: `{shown}` ended with exit code {done.returncode}")
+
+    def python(self, what: str, *arguments: object) -> None:
+        """Run a command of the package."""
+        self.run(what, [sys.executable, *map(str, arguments)])
+
+
+def main(argv: list[str]) -> None:
+    """Run the demo."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output_dir", default="output/demo", help="folder for data, models, figures and report")
+    out = Path(parser.parse_args(argv).output_dir).resolve()
+    data, model, bundle = out / "NYU", out / "Model", out / "preprocess_Result"
+    common = ("--data_url", data, "--train_url", model)
+    both = f"{PROTOCOL},modelzoo"
+    steps = Steps(10)
+    steps.python("synthetic rooms in the NYU layout", "-m", "src.datasets.synthetic", "--layout", "nyu",
+                 "--output_dir", data, "--num_train", TRAIN_FRAMES, "--num_test", TEST_FRAMES, "--seed", 1)
+    steps.python("train coarse, then fine, preset cpu: the paper's coarse net learns most in minutes on a CPU",
+                 "train.py", *common, "--preset", "cpu", "--coarse_steps", COARSE_STEPS,
+                 "--fine_net_train_step", FINE_STEPS, "--eval_limit", 32, "--profile")
+    steps.python("evaluate", "eval.py", *common, "--protocol", both, "--eval_batch_size", 8,
+                 "--output_json", out / "eval.json")
+    steps.python("control: every picture swapped for another scene's", "eval.py", *common, "--protocol", PROTOCOL,
+                 "--eval_batch_size", 8, "--shuffle_inputs", "--output_json", out / "control.json")
+    steps.python("pictures", "eval.py", *common, "--limit", 8, "--save_images", out / "images")
+    steps.python("export MindIR and ONNX", "export.py", *common)
+    steps.run("build the C++ program", ["bash", str(REPOSITORY / "ascend310_infer/build.sh")])
+    steps.python("prepare its input", "preprocess.py", *common, "--output_path", bundle, "--protocol", both)
+    steps.run("run it", [str(REPOSITORY / "ascend310_infer/build/main"), "--manifest", str(bundle / "manifest.json"),
+                         "--model", f"coarse={model}/MindIR/FinalCoarseNet.mindir",
+                         "--model", f"fine={model}/MindIR/FinalFineNet.mindir", "--device_type", "CPU",
+                         "--output_path", str(out / "result_Files"), "--time_path", str(out / "time_Result"),
+                         "--batch", "4"])
+    steps.python("score its results", "postprocess.py", "--result_path", out / "result_Files", "--label_file",
+                 bundle / "label", "--output_json", out / "cpp.json")
+    finish(out, steps)
+
+
+def finish(out: Path, steps: Steps) -> None:
+    """Compare the figures, write metrics.json and report.html."""
+    baselines = baseline_figures(out / "NYU")
+    best = {name: (max if name in _HIGHER else min)(figures[name] for figures in baselines.values())
+            for name in next(iter(baselines.values()))}
+    python, cpp = figures_of(out / "eval.json", "fine"), figures_of(out / "cpp.json", "fine")
+    control, coarse = figures_of(out / "control.json", "fine"), figures_of(out / "eval.json", "coarse")
+    apart = max(abs(python[name] - cpp[name]) for name in python)
+    metrics = {"protocol": PROTOCOL, "preset": "cpu", "baseline": best, "python": python, "cpp": cpp, "coarse": coarse,
+               "control_shuffled_pictures": control, "constant_maps": baselines,
+               "largest_difference_python_cpp": apart, "seconds": round(time.time() - steps.start, 1)}
+    write_json(out / "metrics.json", metrics)
+    write_page(out, metrics)
+    gain = 1 - python["abs_rel"] / best["abs_rel"]
+    print(f"\nabs_rel {python['abs_rel']:.3f} against {best['abs_rel']:.3f} of the best constant map "
+          f"({gain:.0%} lower), delta1 {python['delta1']:.3f} against {best['delta1']:.3f}\n"
+          f"control, pictures shuffled: abs_rel {control['abs_rel']:.3f}, delta1 {control['delta1']:.3f}\n"
+          f"C++ and Python differ by at most {apart:.1e}\n"
+          f"report: {out / 'report.html'} ({metrics['seconds']:.0f} s)")
+    if apart > AGREEMENT:
+        raise UserError(f"the C++ program's figures differ from eval.py's by {apart:.1e}, more than {AGREEMENT:g}")
+
+
+def figures_of(path: Path, net: str) -> dict[str, float]:
+    """Return a net's figures under the demo's protocol from an output_json file."""
+    results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    return next(r["metrics"] for r in results if r["net"] == net and r["protocol"]["name"] == PROTOCOL)
+
+
+def baseline_figures(data: Path) -> dict[str, dict[str, float]]:
+    """Score the constant maps of the training set on the test set."""
+    settings = load_settings("eval", "", ["--data_url", str(data), "--augmentation", "none"])
+    method = build_method(settings)
+    train = _Maps(method.train_samples("fine"))
+    constants = constant_maps(ahead(train, range(len(train)), settings.num_parallel_workers))
+    maps = {f"{name}:constant": values for name, values in constants.items()}
+    evaluation = Evaluation(method, [protocol_named(PROTOCOL)])
+    samples = method.eval_samples()
+    for sample in ahead(samples, range(len(samples)), settings.num_parallel_workers):
+        evaluation.add(sample, maps)
+    return {result["net"]: result["metrics"] for result in evaluation.report()["results"]}
+
+
+class _Maps:
+    """The depth maps of a training set on the network's grid."""
+
+    def __init__(self, samples):
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.samples.read(index, np.random.default_rng(0))["depth_m"][0]
+
+
+def write_page(out: Path, metrics: dict) -> None:
+    """Write report.html."""
+    page = Report("DepthNet on synthetic rooms")
+    page.text(f"Trained and measured by `make demo` in {metrics['seconds']:.0f} s (environment apart) on "
+              f"{os.cpu_count()} CPU cores: {TRAIN_FRAMES} training frames, {TEST_FRAMES} test frames of rooms "
+              f"unseen in training; protocol {protocol_named(PROTOCOL).describe()}.")
+    page.table({"best constant map (each figure's best)": metrics["baseline"], "coarse net": metrics["coarse"],
+                "coarse + fine, Python": metrics["python"], "coarse + fine, C++": metrics["cpp"],
+                "control: shuffled pictures": metrics["control_shuffled_pictures"]})
+    page.text(f"C++ and Python differ by at most {metrics['largest_difference_python_cpp']:.1e}.")
+    page.heading("Training")
+    rows = [json.loads(line) for line in (out / "Model/metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    for stage in ("coarse", "fine"):
+        page.curve([(r["step"], r["loss"]) for r in rows if r["stage"] == stage and "loss" in r],
+                   f"training loss of the {stage} net")
+    page.heading("Pictures")
+    for path in sorted((out / "images").glob("*_fine.png")):
+        page.picture(path, f"test frame {path.name.split('_')[0]}: picture, truth, prediction, relative error")
+    page.write(out / "report.html")
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

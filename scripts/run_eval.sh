@@ -1,0 +1,38 @@
+#!/bin/bash
+# Copyright 2026 The MindSpore depth-estimation authors.
+# SPDX-License-Identifier: Apache-2.0
+#
+# Evaluates trained checkpoints; the figures go to the screen and to eval.log in the current directory.
+set -euo pipefail
+
+usage() {
+  cat >&2 <<'END'
+Usage: bash run_eval.sh [DATASET_PATH] [COARSENET_MODEL_PATH] [FINENET_MODEL_PATH] [settings of eval.py ...]
+       bash run_eval.sh [DATASET_PATH] [settings of eval.py ...]
+Example: bash run_eval.sh ~/mindspore_dataset/NYU
+         bash run_eval.sh ~/mindspore_dataset/NYU ~/Model/Ckpt/FinalCoarseNet.ckpt \
+           ~/Model/Ckpt/FinalFineNet.ckpt
+Without checkpoints, those of the last training are evaluated.
+Environment: TRAIN_URL, folder of the training (default: Model in the repository); PYTHON, the interpreter.
+END
+  exit 2
+}
+
+source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+
+split_arguments "$@"
+checkpoints=()
+case ${#positionals[@]} in
+  1) ;;
+  3)
+    require_file COARSENET_MODEL_PATH "${positionals[1]}"
+    require_file FINENET_MODEL_PATH "${positionals[2]}"
+    checkpoints=(--coarse_ckpt_model "${positionals[1]}" --fine_ckpt_model "${positionals[2]}")
+    ;;
+  *) usage ;;
+esac
+require_folder DATASET_PATH "${positionals[0]}"
+find_python
+
+run_logged eval.log "$python" "$repo/eval.py" --test_data "${positionals[0]}" --train_url "$train_url" \
+  "${checkpoints[@]}" "${settings[@]}"

@@ -1,0 +1,32 @@
+# Copyright 2026 The MindSpore depth-estimation authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the commands in this process (MindSpore is imported once)."""
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+from src.errors import run_command
+
+
+def run(command: str, *argv: object) -> None:
+    """Run a root command, `run("eval", "--limit", 3)`; a `UserError` comes through."""
+    importlib.import_module(command).main([str(arg) for arg in argv])
+
+
+def refusal(capsys: pytest.CaptureFixture[str], command: str, *argv: object) -> str:
+    """Run a root command that must end with exit code 2; return its one line on stderr."""
+    capsys.readouterr()
+    assert run_command(importlib.import_module(command).main, [str(arg) for arg in argv]) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if " as trained in " not in line]
+    assert len(lines) == 1 and lines[0].startswith("error: ")
+    return lines[0]
+
+
+def figures(path: Path) -> dict[tuple[str, str], dict[str, float]]:
+    """Return the metrics of an `--output_json` file by (net, protocol)."""
+    report = json.loads(path.read_text())
+    return {(result["net"], result["protocol"]["name"]): result["metrics"] for result in report["results"]}

@@ -1,0 +1,117 @@
+# Copyright 2026 The MindSpore depth-estimation authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What infer.py finds, and the camera that took it."""
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.deploy.pictures import camera_of, find_files, is_video, read_frames, video_rate
+from src.errors import UserError
+from tests.nyu_files import method_of, settings_of
+
+_EXIF_IFD, _FOCAL_35MM = 0x8769, 0xA405
+
+
+def picture(path: Path, width: int = 16, height: int = 12, focal_35mm: int | None = None) -> Path:
+    exif = Image.Exif()
+    if focal_35mm is not None:
+        exif.get_ifd(_EXIF_IFD)[_FOCAL_35MM] = focal_35mm
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (width, height)).save(path, exif=exif)
+    return path
+
+
+def found(folder: Path, given: Path) -> list[tuple[str, str]]:
+    rows = find_files(method_of(), str(given))
+    return [(name, files[0].relative_to(folder).as_posix()) for name, files in rows]
+
+
+def test_a_folder_in_natural_order_without_what_is_no_picture(tmp_path):
+    for name in ("10.jpg", "2.jpg", "1.PNG", ".hidden.jpg", "b.webp"):
+        picture(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    assert found(tmp_path, tmp_path) == [("1", "1.PNG"), ("2", "2.jpg"), ("10", "10.jpg"), ("b", "b.webp")]
+
+
+def test_equal_stems_get_their_number_in_front(tmp_path):
+    for name in ("a.jpg", "a.png", "c.jpg"):
+        picture(tmp_path / name)
+    assert found(tmp_path, tmp_path) == [("00000_a", "a.jpg"), ("00001_a", "a.png"), ("c", "c.jpg")]
+
+
+def test_a_list_is_relative_to_itself_and_keeps_its_order(tmp_path):
+    rows = tmp_path / "list.txt"
+    rows.write_text("# comment\nx/b.jpg\ny/b.jpg\n\na.jpg\n")
+    assert found(tmp_path, rows) == [("00000_b", "x/b.jpg"), ("00001_b", "y/b.jpg"), ("a", "a.jpg")]
+
+
+def test_one_picture(tmp_path):
+    assert found(tmp_path, picture(tmp_path / "shot.jpeg")) == [("shot", "shot.jpeg")]
+
+
+def test_nothing_to_find_is_said(tmp_path):
+    with pytest.raises(UserError, match="holds no pictures"):
+        find_files(method_of(), str(tmp_path))
+    with pytest.raises(UserError, match="no such picture, folder, list or video: .*gone.jpg"):
+        find_files(method_of(), str(tmp_path / "gone.jpg"))
+
+
+def test_cameras_by_field_of_view_and_focal_length():
+    camera = camera_of(settings_of("--fov_deg", 90), (480, 640), None)
+    assert (camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px) == pytest.approx((320, 320, 320, 240))
+    camera = camera_of(settings_of("--fx_px", 500), (480, 640), None)
+    assert (camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px) == (500, 500, 320, 240)
+    given = ("--fx_px", 500, "--fy_px", 510, "--cx_px", 0, "--cy_px", 7)
+    camera = camera_of(settings_of(*given), (480, 640), None)
+    assert (camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px) == (500, 510, 0, 7)
+    assert camera_of(settings_of(), (480, 640), None) is None
+
+
+@pytest.mark.parametrize(("width", "height"), [(3600, 2400), (2400, 3600)])
+def test_exif_focal_length_of_full_frame(tmp_path, width, height):
+    """A 50 mm lens on 36x24 mm film: 50 / 36 of the longer side, whichever way it was held."""
+    path = picture(tmp_path / "photo.jpg", width // 10, height // 10, focal_35mm=50)
+    camera = camera_of(settings_of(), (height, width), path)
+    assert camera.fx_px == pytest.approx(3600 * 50 / 36, rel=1e-4)
+    assert (camera.cx_px, camera.cy_px) == (width / 2, height / 2)
+
+
+def test_given_cameras_win_over_exif(tmp_path):
+    path = picture(tmp_path / "photo.jpg", focal_35mm=50)
+    assert camera_of(settings_of("--fx_px", 77), (12, 16), path).fx_px == 77
+    camera = camera_of(settings_of("--fov_deg", 60), (12, 16), path)
+    assert camera.fx_px == pytest.approx(8 / math.tan(math.pi / 6))
+
+
+def test_pictures_without_a_focal_length_have_no_camera(tmp_path):
+    assert camera_of(settings_of(), (12, 16), picture(tmp_path / "a.jpg")) is None
+    assert camera_of(settings_of(), (12, 16), picture(tmp_path / "b.jpg", focal_35mm=0)) is None
+    assert camera_of(settings_of(), (12, 16), picture(tmp_path / "c.png")) is None
+
+
+def test_videos_become_samples_frame_by_frame(tmp_path):
+    path = tmp_path / "clip.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 12.5, (64, 48))
+    for level in (0, 120, 240):
+        writer.write(np.full((48, 64, 3), (level, 0, 0), np.uint8))  # blue in OpenCV's order
+    writer.release()
+    frames = list(read_frames(method_of(), path))
+    assert [frame.name for frame in frames] == ["clip_000000", "clip_000001", "clip_000002"]
+    for level, frame in zip((0, 120, 240), frames):
+        assert frame.rgb.shape == (48, 64, 3)
+        np.testing.assert_allclose(frame.rgb.mean((0, 1)), (0, 0, level), atol=12)
+        assert frame.inputs["image"].shape == (3, 228, 304)
+    assert video_rate(path) == pytest.approx(12.5)
+    assert is_video(path) and is_video(Path("X.MOV")) and not is_video(Path("x.jpg"))
+
+
+def test_files_that_only_look_like_videos_are_refused(tmp_path, capfd):
+    (tmp_path / "clip.mp4").write_bytes(b"not a video")
+    with pytest.raises(UserError, match="cannot read any frame of .*clip.mp4"):
+        list(read_frames(method_of(), tmp_path / "clip.mp4"))

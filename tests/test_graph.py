@@ -1,0 +1,122 @@
+# Copyright 2026 The MindSpore depth-estimation authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The graph of models: wiring, parts of it, and running it against a calculation by hand."""
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from src.graph import Graph, Model, TensorSpec, Wire
+
+A, B, C = (TensorSpec(name, (2,)) for name in "abc")
+INT = TensorSpec("labels", (3,), "int32")
+
+
+def model(name: str, inputs: dict[str, str], *outputs: TensorSpec) -> Model:
+    return Model(name, f"Final{name}", tuple(Wire(k, v) for k, v in inputs.items()), outputs)
+
+
+def diamond() -> Graph:
+    """Input x feeds left and right, both feed join; other stands alone."""
+    return Graph(
+        inputs=(TensorSpec("x", (2,)), INT),
+        models=(model("left", {"in": "input:x"}, A, B), model("right", {"in": "input:x"}, A),
+                model("join", {"l": "left:b", "r": "right:a"}, C),
+                model("other", {"labels": "input:labels"}, A)),
+        results=("join:c", "left:a", "other:a"))
+
+
+RUNNERS = {
+    "left": lambda x: (x + 1, x * 2),
+    "right": lambda x: (x - 3,),
+    "join": lambda left, right: (10 * left + right,),
+    "other": lambda labels: (labels[:, :2] * np.float32(0.5),),
+}
+
+
+def test_run_wires_outputs_to_inputs_by_name():
+    x = np.array([[1.0, 2.0], [3.0, -4.0]], np.float32)
+    labels = np.array([[1, 2, 3], [4, 5, 6]], np.int32)
+    results = diamond().run(RUNNERS, {"x": x, "labels": labels})
+    assert list(results) == ["join:c", "left:a", "other:a"]
+    np.testing.assert_array_equal(results["join:c"], [[18.0, 39.0], [60.0, -87.0]])  # 10 * 2x + x - 3
+    np.testing.assert_array_equal(results["left:a"], [[2.0, 3.0], [4.0, -3.0]])
+    np.testing.assert_array_equal(results["other:a"], [[0.5, 1.0], [2.0, 2.5]])
+
+
+def test_every_model_runs_once():
+    calls = []
+
+    def counted(name):
+        return lambda *inputs: (calls.append(name), RUNNERS[name](*inputs))[1]
+
+    diamond().run({name: counted(name) for name in RUNNERS},
+                  {"x": np.zeros((1, 2), np.float32), "labels": np.zeros((1, 3), np.int32)})
+    assert calls == ["left", "right", "join", "other"]
+
+
+@pytest.mark.parametrize("outputs", [(np.zeros((1, 2)),), (np.zeros((1, 2)), np.zeros((1, 3))),
+                                     (np.zeros((1, 2)),) * 3, (np.zeros((1, 1, 2)), np.zeros((1, 2)))])
+def test_a_model_that_makes_something_else_is_named(outputs):
+    runners = {**RUNNERS, "left": lambda x: outputs}
+    with pytest.raises(ValueError, match="model left makes"):
+        diamond().run(runners, {"x": np.zeros((1, 2)), "labels": np.zeros((1, 3))})
+
+
+def test_upto_keeps_what_the_result_needs_and_its_order():
+    graph = diamond()
+    assert [m.name for m in graph.upto(("join:c",)).models] == ["left", "right", "join"]
+    assert [m.name for m in graph.upto(("left:a",)).models] == ["left"]
+    assert [m.name for m in graph.upto(("other:a", "left:a")).models] == ["left", "other"]
+    part = graph.upto(("left:a",))
+    assert part.results == ("left:a",)
+    assert list(part.run(RUNNERS, {"x": np.ones((1, 2))})) == ["left:a"]
+
+
+def test_upto_can_end_at_a_tensor_that_is_no_result():
+    assert [m.name for m in diamond().upto(("right:a",)).models] == ["right"]
+
+
+def test_results_of_models():
+    graph = diamond()
+    assert graph.results_of(("left", "join")) == ("join:c", "left:a")
+    assert graph.results_of(("right",)) == ()
+
+
+def test_specs_follow_the_wires():
+    graph = diamond()
+    assert graph.spec("input:labels") is INT
+    assert graph.spec("left:b") is B
+    assert graph.input_specs(graph.model("join")) == (TensorSpec("l", (2,)), TensorSpec("r", (2,)))
+    assert graph.input_specs(graph.model("other")) == (INT,)
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"models": diamond().models[1:]}, "model join reads .'left:b'."),
+    ({"models": diamond().models[::-1]}, "model join reads"),  # not in an order in which they can run
+    ({"inputs": (INT,)}, "model left reads .'input:x'."),
+    ({"results": ("join:d",)}, "join:d"),
+    ({"models": (model("loop", {"in": "loop:a"}, A),), "results": ("loop:a",)}, "model loop reads"),
+])
+def test_wiring_errors(changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(diamond(), **changes)
+
+
+@pytest.mark.parametrize("tensors", [({"a": "input:x"}, A), ({"in": "input:x"}, A, A)])
+def test_names_within_a_model_are_different(tensors):
+    with pytest.raises(ValueError, match="different names"):
+        model("m", *tensors)
+
+
+def test_the_manifests_form_is_plain_json():
+    saved = json.loads(json.dumps(diamond().as_dict()))
+    assert saved["inputs"][1] == {"name": "labels", "dtype": "int32", "shape": [3]}
+    assert saved["models"][2] == {
+        "name": "join", "file": "Finaljoin",
+        "inputs": [{"name": "l", "from": "left:b"}, {"name": "r", "from": "right:a"}],
+        "outputs": [{"name": "c", "dtype": "float32", "shape": [2]}]}
+    assert saved["results"] == ["join:c", "left:a", "other:a"]
