@@ -30,8 +30,8 @@ clean:  ## remove what the build of the C++ program and the demo made
 	rm -rf ascend310_infer/build $(DEMO_DIR)
 
 $(VENV)/.runtime: requirements.txt requirements-infer.txt
-	@$(PYTHON3) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info < (3, 13))' || \
-	  { echo "Python 3.9 to 3.12 is needed, found $$($(PYTHON3) --version 2>&1); give PYTHON3=..." >&2; exit 2; }
+	@$(PYTHON3) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
+	  { echo "Python 3.11 or 3.12 is needed, found $$($(PYTHON3) --version 2>&1); give PYTHON3=..." >&2; exit 2; }
 	@$(PYTHON3) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "python3-venv is missing: install your system's package of that name" >&2; exit 2; }
 	@for tool in cmake c++; do command -v $$tool > /dev/null || \

@@ -21,9 +21,9 @@ _DESCRIPTION = """Predict metric depth for a picture, a folder, a list file or a
 
 MODEL is the folder of a training (--train_url), of checkpoints or of exported files, or one .onnx, .mindir or
 .ckpt file, whose own depth it gives; the models that it builds on are found beside it. Writes <name>.npy
-(float32 metres), <name>_depth.png (16 bit, --png_scale units a metre), <name>_color.png with a scale in metres,
-and on demand <name>_normal.png and <name>.ply; a video gives <name>_depth.mp4. 0 means no reading. index.json
-names the files and what they hold.
+(float32 metres), <name>_depth.png (16 bit, --png_scale units a metre), <name>_color.png with a scale in
+metres, and on demand <name>_normal.png and <name>.ply; a video gives <name>_depth.mp4. 0 means no reading.
+index.json names the files and what they hold.
 
   python infer.py photo.jpg Model                                 checkpoints of ./Model/Ckpt or ONNX files
   python infer.py pictures/ Model/ONNX/FinalFineNet.onnx --output_dir depth

@@ -48,7 +48,7 @@ class Option:
         try:
             parsed = _CONVERTERS[self.type](value)
         except (TypeError, ValueError):
-            raise UserError(f"--{self.name} {value!r} is not a {self.type}: give {self.describe()}") from None
+            raise UserError(f"--{self.name} {value!r} is not possible: give {self.describe()}") from None
         below = self.minimum is not None and not parsed >= self.minimum
         above = self.maximum is not None and not parsed <= self.maximum
         wrong = [v for v in (parsed if self.type in _REPEATED else [parsed])
@@ -334,29 +334,34 @@ def load_settings(command: str, description: str, argv: list[str],
                         f"give one of {', '.join(own.presets) or '(it has none)'}")
     layers = [own.defaults, own.presets.get(preset_name, {}), from_file, given]
     if trained_in:
-        layers.insert(1, _trained_with(_training_of(trained_in, options, [from_file, given]), method, own))
+        layers.insert(1, _trained_with(_trainings(trained_in, options, [from_file, given]), method, own))
     return _merge(sections, options, layers, positionals or {})
 
 
-def _training_of(trained_in: str, options: Mapping[str, Option], layers: list[Mapping[str, Any]]) -> Path:
-    """Return where the training's config.yaml is looked for: beside a checkpoint that is given, else `trained_in`."""
-    place = options[trained_in].default if trained_in in options else ""
-    for layer in layers:
-        place = layer.get(trained_in, place)
+def _trainings(trained_in: str, options: Mapping[str, Option], layers: list[Mapping[str, Any]]) -> list[Path]:
+    """Return where a training's config.yaml is looked for, best first.
+
+    Beside a checkpoint that is given, then where the user says that the training is; the default folder only where
+    neither is given, since a training there has nothing to do with another's checkpoint.
+    """
+    beside, said = [], []
+    for layer in reversed(layers):
+        said += [Path(layer[trained_in])] if trained_in in layer else []
         for name, value in layer.items():
             option = options.get(name)
-            if option and value and (option.name == "ckpt" or (option.shorthand or ("",))[0] == "ckpt"):
-                first = value[0] if isinstance(value, (list, tuple)) else value
-                return Path(first if option.shorthand else first.partition("=")[2])
-    return Path(place)
+            if option and value and "ckpt" in (option.name, *(option.shorthand or ())):
+                entries = value if isinstance(value, (list, tuple)) else [value]
+                beside += [Path(entry if option.shorthand else entry.partition("=")[2]) for entry in entries]
+    default = [Path(options[trained_in].default)] if trained_in in options else []
+    return beside + said or default
 
 
-def _trained_with(place: Path, method: str, own: Section) -> dict[str, Any]:
+def _trained_with(places: list[Path], method: str, own: Section) -> dict[str, Any]:
     """Return what a training's config.yaml says of the method's own settings, and tell the user so.
 
-    `place` is the training's folder, one of its subfolders, or a file in one of them.
+    Each of `places` is a training's folder, one of its subfolders, or a file in one of them.
     """
-    path = next((folder / "config.yaml" for folder in (place, *list(place.absolute().parents)[:2])
+    path = next((folder / "config.yaml" for place in places for folder in (place, *list(place.absolute().parents)[:2])
                  if (folder / "config.yaml").is_file()), None)
     if path is None:
         return {}

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What several tests share: where real samples are, and tiny data sets in the layouts that the package reads."""
+"""What several tests share: where real samples are, and tiny data sets in the NYU layout."""
 from __future__ import annotations
 
 import os
@@ -16,7 +16,7 @@ DEPTH_SAMPLES = Path(os.environ.get("DEPTH_SAMPLES", _REPOSITORY.parent / "share
 
 
 def needs_samples(*parts: str) -> pytest.MarkDecorator:
-    """Return the mark of a test that reads `DEPTH_SAMPLES/<part>`: skipped, saying why, where one is absent."""
+    """Return the mark of a test that reads `DEPTH_SAMPLES/<part>`: skipped, saying why, without it."""
     absent = [str(DEPTH_SAMPLES / part) for part in parts if not (DEPTH_SAMPLES / part).exists()]
     return pytest.mark.skipif(bool(absent), reason=f"no real samples {', '.join(absent)} (set DEPTH_SAMPLES)")
 
@@ -39,7 +39,7 @@ def smooth_scene(rng: np.random.Generator, image_hw: tuple[int, int]) -> tuple[n
 
 def write_nyu(folder: Path, num_train: int, num_test: int, image_hw: tuple[int, int] = (60, 80),
               seed: int = 0) -> Path:
-    """Write smooth scenes in Hu's NYU layout: jpg + 8-bit png (z = value / 255 * 10 m), png + 16-bit png in mm.
+    """Write smooth scenes in Hu's NYU layout: jpg + 8-bit png (z = value / 255 * 10 m), png + 16-bit png.
 
     Every depth map has a block without reading.
     """

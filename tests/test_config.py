@@ -18,7 +18,8 @@ from src.errors import UserError
 COMMANDS = ("train", "eval", "export", "preprocess", "postprocess", "infer")
 COMMON, METHODS = load_schema()
 OPTIONS = {name: [o for section in [*COMMON, METHODS[name]] for o in section.options] for name in METHODS}
-EVERY_OPTION = {(section.name, o.name): o for section in [*COMMON, *METHODS.values()] for o in section.options}
+EVERY_OPTION = {(section.name, o.name): o for section in [*COMMON, *METHODS.values()]
+                for o in section.options}
 
 
 def settings(*argv: str) -> Settings:
@@ -66,8 +67,8 @@ def test_a_methods_defaults_lie_between_common_defaults_and_its_presets(monkeypa
 
 
 @pytest.mark.parametrize(("wrong", "meant"), [
-    ("--batch_sise", "--batch_size"), ("--lr_shedule", "--lr_schedule"), ("--coarse_ckpt", "--coarse_ckpt_model"),
-    ("--test-data", "--test_data"), ("--fc_witdh=7", "--fc_width")])
+    ("--batch_sise", "--batch_size"), ("--lr_shedule", "--lr_schedule"),
+    ("--coarse_ckpt", "--coarse_ckpt_model"), ("--test-data", "--test_data"), ("--fc_witdh=7", "--fc_width")])
 def test_a_typo_is_answered_with_the_nearest_name(wrong, meant):
     assert refusal(wrong, "1").endswith(f"did you mean {meant}?")
 
@@ -318,13 +319,18 @@ def test_a_checkpoint_path_may_hold_commas(tmp_path):
     assert chosen.ckpt == ("coarse=a,b.ckpt", "fine=c,d.ckpt")
 
 
-def test_the_training_beside_a_given_checkpoint_says_which_network_it_is(tmp_path):
-    for name, net in (("here", "eigen"), ("there", "modelzoo")):
+def test_the_training_beside_a_given_checkpoint_says_which_network_it_is(tmp_path, monkeypatch):
+    for name, net in (("Model", "eigen"), ("there", "modelzoo")):
         (tmp_path / name / "Ckpt").mkdir(parents=True)
         (tmp_path / name / "config.yaml").write_text(f"method: depthnet\ncoarse_net: {net}\n")
-    train_url = ("--train_url", str(tmp_path / "here"))
-    given = ("--coarse_ckpt_model", str(tmp_path / "there" / "Ckpt" / "FinalCoarseNet.ckpt"))
-    assert load_settings("eval", "", [*train_url], trained_in="train_url").coarse_net == "eigen"
-    assert load_settings("eval", "", [*train_url, *given], trained_in="train_url").coarse_net == "modelzoo"
-    alone = ("--coarse_ckpt_model", str(tmp_path / "elsewhere" / "FinalCoarseNet.ckpt"))
-    assert load_settings("eval", "", [*train_url, *alone], trained_in="train_url").coarse_net == "modelzoo"
+    monkeypatch.chdir(tmp_path)
+
+    def net_of(*argv: str) -> str:
+        return load_settings("eval", "", list(argv), trained_in="train_url").coarse_net
+
+    assert net_of() == "eigen"
+    assert net_of("--coarse_ckpt_model", "there/Ckpt/FinalCoarseNet.ckpt") == "modelzoo"
+    assert net_of("--ckpt", "coarse=there/Ckpt/FinalCoarseNet.ckpt", "--train_url", "Model") == "modelzoo"
+    # the default folder's training has nothing to do with a checkpoint from elsewhere
+    assert net_of("--ckpt", "coarse=/nowhere/FinalCoarseNet.ckpt") == "modelzoo"
+    assert net_of("--train_url", str(tmp_path / "Model"), "--ckpt", "fine=/nowhere/FinalFineNet.ckpt") == "eigen"

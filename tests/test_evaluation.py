@@ -86,7 +86,7 @@ def test_modelzoo_protocol():
 def test_nyu_eigen_protocol():
     rows = []
     for sample, map_m in zip(SAMPLES, MAPS):
-        placed = np.pad(enlarged(map_m, 456, 608), ((12, 12), (16, 16)), mode="edge")
+        placed = np.pad(enlarged(map_m, 456, 608), ((12, 12), (16, 16)), mode="edge")  # rows 468:471 count
         truth = sample.truth_m.astype(np.float64)
         measured = np.zeros(truth.shape, bool)
         measured[45:471, 41:601] = True

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -45,11 +46,11 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_a_full_disk_is_told(tmp_path):
-    with pytest.raises(UserError, match="a.bin: No space left on device; check the folder and the free space"):
-        with atomic_path(tmp_path / "a.bin") as temporary:
-            temporary.write_bytes(b"0")
-            with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123 - a device, not a path of ours
-                full.write(b"0")
+    reason = "a.bin: No space left on device; check the folder and the free space"
+    with pytest.raises(UserError, match=reason), atomic_path(tmp_path / "a.bin") as temporary:
+        temporary.write_bytes(b"0")
+        with Path("/dev/full").open("wb", buffering=0) as full:
+            full.write(b"0")
     assert list(tmp_path.iterdir()) == []
 
 

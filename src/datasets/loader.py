@@ -26,9 +26,9 @@ class TrainLoader:
     """Shuffled, sharded, augmented batches of a training set.
 
     Each worker thread reads whole batches (decoding and OpenCV release the interpreter's lock); at most
-    `workers + 1` batches beside the one in use are in memory, whatever the size of the set. The samples of an epoch are dealt out
-    by batches of all ranks, so that rank r of R with batch B sees its part of the batches that one rank with
-    batch R * B sees.
+    `workers + 1` batches beside the one in use are in memory, whatever the size of the set. The samples of an
+    epoch are dealt out by batches of all ranks, so that rank r of R with batch B sees its part of the batches
+    that one rank with batch R * B sees.
 
     Args:
         samples: a training set as `src.method.Method.train_samples` describes it.

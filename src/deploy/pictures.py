@@ -43,7 +43,7 @@ def find_files(method: Method, given: str) -> list[tuple[str, tuple[Path, ...]]]
                         "file, one sample a line")
     elif path.is_dir():
         files = (f for f in path.iterdir() if f.suffix.lower() in PICTURES and not f.name.startswith("."))
-        rows = [(file,) for file in sorted(files, key=lambda f: natural_key(f.name))]
+        rows = [(file,) for file in sorted(files, key=lambda f: natural_key(f.name)) if not _is_depth_map(file)]
         if not rows:
             raise UserError(f"{path} holds no pictures ({', '.join(PICTURES)})")
     elif path.is_file():
@@ -53,6 +53,11 @@ def find_files(method: Method, given: str) -> list[tuple[str, tuple[Path, ...]]]
     stems = [row[0].stem for row in rows]
     names = [stem if stems.count(stem) == 1 else f"{i:05d}_{stem}" for i, stem in enumerate(stems)]
     return list(zip(names, rows))
+
+
+def _is_depth_map(path: Path) -> bool:
+    """Tell the 16-bit grey PNGs that data sets keep beside their pictures."""
+    return path.suffix.lower() == ".png" and path.open("rb").read(26)[24:26] == b"\x10\x00"
 
 
 def read_frames(method: Method, path: Path) -> Iterator[Sample]:

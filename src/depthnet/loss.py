@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from mindspore import nn, ops
 
-from src.losses.base import Objective, safe_divide
+from src.losses.base import Objective, repeatable_log, safe_divide
 
 # Published clip of the ModelZoo's loss, in metres; also keeps the logarithm away from 0 in holes.
 MODELZOO_RANGE_M = (0.1, 10.0)
@@ -28,7 +28,7 @@ def scale_invariant_terms(log_depth, depth_m, valid):
     Returns:
         (l2, shift): sums over images of sum d^2 / n and (sum d)^2 / n^2 with d = log depth - log truth.
     """
-    truth = ops.log(ops.maximum(depth_m, MIN_DEPTH_M))
+    truth = repeatable_log(ops.maximum(depth_m, MIN_DEPTH_M))
     n = _per_image(valid)
     d = (log_depth - truth) * valid
     l2 = safe_divide(_per_image(d * d), n)
@@ -46,7 +46,7 @@ def modelzoo_terms(log_depth, depth_m, valid):
 
     Args and shapes are those of `scale_invariant_terms`.
     """
-    truth = ops.log(ops.clamp(depth_m, MODELZOO_RANGE_M[0], MODELZOO_RANGE_M[1]))
+    truth = repeatable_log(ops.clamp(depth_m, MODELZOO_RANGE_M[0], MODELZOO_RANGE_M[1]))
     n = _per_image(valid)
     d = (truth - log_depth) * valid
     dy = (d[:, :, 1:, :] - d[:, :, :-1, :]) * valid[:, :, 1:, :] * valid[:, :, :-1, :]

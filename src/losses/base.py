@@ -34,6 +34,16 @@ class Objective(nn.Cell):
         raise NotImplementedError
 
 
+def repeatable_log(values):
+    """Return the natural logarithm of a truth, the same at every call.
+
+    On the CPU the kernel of `ops.log` (and of softplus) splits its work anew every five calls, in search of
+    the fastest split, and its vectorised and its scalar part round differently. A resumed training, which
+    counts calls from 0, would drift from one that was never stopped. xlogy(1, x) has no such search.
+    """
+    return ops.xlogy(ops.ones_like(values), values)
+
+
 def safe_divide(numerator, denominator):
     """Return numerator / denominator, and 0 where the denominator is 0 (an image without valid pixels)."""
     empty = denominator == 0

@@ -96,6 +96,7 @@ def _differences(missing: list[str], shapes: list[str], unknown: list[str]) -> s
 def _save(entries: list[dict[str, Any]], path: Path) -> None:
     with atomic_path(path) as temporary:
         ms.save_checkpoint(entries, str(temporary))
+        temporary.chmod(0o644)  # MindSpore makes its files read-only
 
 
 def save_network(network: nn.Cell, path: Path, prefix: str, values: Mapping[str, Parameter] | None = None) -> None:

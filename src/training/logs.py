@@ -103,8 +103,15 @@ class RunLog:
         self._log.close()
 
     def _write_row(self, row: Mapping) -> None:
-        print(json.dumps(row), file=self._metrics, flush=True)
+        print(json.dumps(_finite(row), allow_nan=False), file=self._metrics, flush=True)
 
     def _scalars(self, group: str, values: Mapping[str, float], step: int) -> None:
         for name, value in values.items():
             self._board.add_scalar(f"{group}/{name}", value, step)
+
+
+def _finite(value: object) -> object:
+    """Replace infinities, which O2's skipped steps bring and JSON does not have, by None."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not np.isfinite(value) else value

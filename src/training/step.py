@@ -64,7 +64,8 @@ class TrainStep(nn.Cell):
         self.weights = ms.Tensor(np.array(stage.objective.weights, np.float32))
         self.grad_clip = settings.grad_clip
         self.ranks = ranks
-        self.all_reduce = ops.AllReduce() if ranks > 1 else None
+        self.all_reduce = ops.AllReduce() if ranks > 1 else None  # sums
+        self.map = ops.HyperMap()
         self.scaler = (ms.amp.DynamicLossScaler(settings.loss_scale, 2, _SCALE_WINDOW)
                        if settings.amp_level == "O2" else None)
         self.ema_decay = settings.ema_decay
@@ -81,7 +82,7 @@ class TrainStep(nn.Cell):
     def state(self) -> dict[str, Parameter]:
         """Return every parameter beside the networks' that the next step depends on, by unique names.
 
-        The table of learning rates is no part of it: it follows from the settings, and grows with `max_steps`.
+        The table of learning rates is no part of it: it follows from the settings and grows with `max_steps`.
         """
         own = {f"optimizer.{i}.{p.name}": p for i, p in enumerate(self.optimizer.get_parameters())
                if p.name not in {q.name for q in self.parameters} and not p.name.startswith("learning_rate")}
@@ -142,7 +143,7 @@ class TrainStep(nn.Cell):
     def _update(self, gradients):
         """Reduce, unscale, clip and apply gradients; return whether they were finite."""
         if self.ranks > 1:
-            gradients = self.map_(self.all_reduce, gradients)
+            gradients = self.map(self.all_reduce, gradients)
         finite = ms.Tensor(True)
         if self.scaler is not None:
             gradients = self.scaler.unscale(gradients)

@@ -85,20 +85,20 @@ class Trainer:
         done = tuple(progress.get("done", ()))
         self.trained = set(progress.get("trained", ()))
         self.best = progress.get("best", {})
-        if self.rank == 0:
+        loaders = {name: self._open(name) for name in self.stage_names if name not in done}
+        if self.rank == 0:  # only now: a mistake above must not overwrite the records of an earlier training
             position = (done, progress["stage"], progress["step"]) if progress else None
             self.log = RunLog(self.folder, position)
-            self.settings.write(self.folder / "config.yaml")
+            self.settings.replace(resume=False).write(self.folder / "config.yaml")
         try:
             self._load_start()
-            for name in self.stage_names:
-                if name not in done:
-                    resumed = stored if progress.get("stage") == name else {}
-                    if stored and not resumed:  # the networks as the finished stage left them
-                        self._restore_networks(stored)
-                    self._train_stage(name, done, resumed, progress.get("step", 0) if resumed else 0)
-                    done = (*done, name)
-                    stored = {}
+            for name, loader in loaders.items():
+                resumed = stored if progress.get("stage") == name else {}
+                if stored and not resumed:  # the networks as the finished stage left them
+                    self._restore_networks(stored)
+                self._train_stage(name, loader, done, resumed, progress.get("step", 0) if resumed else 0)
+                done = (*done, name)
+                stored = {}
         finally:
             if self.log:
                 self.log.close()
@@ -138,10 +138,14 @@ class Trainer:
                 checkpoints.load_network(self.networks[name], path, f"{name}.")
                 self.trained.add(name)
 
-    def _train_stage(self, name: str, done: tuple[str, ...], stored: dict, first_step: int) -> None:
+    def _open(self, stage: str) -> TrainLoader:
         s = self.settings
-        loader = TrainLoader(self.method.train_samples(name), s.batch_size, s.seed, s.num_parallel_workers,
-                             self.rank, self.ranks)
+        return TrainLoader(self.method.train_samples(stage), s.batch_size, s.seed, s.num_parallel_workers, self.rank,
+                           self.ranks)
+
+    def _train_stage(self, name: str, loader: TrainLoader, done: tuple[str, ...], stored: dict,
+                     first_step: int) -> None:
+        s = self.settings
         stage = self.method.build_stage(name, self.networks)
         self._load_needed(stage)
         for net, network in self.networks.items():
@@ -252,12 +256,12 @@ class _StageLoop:
                 self._save_state(made)
 
     def _finish(self, first: int, s) -> None:
+        self._save_networks("Final")  # before the validation, which may find fault with its data
         if first < self.total:
             self._validate(self.total)
             if s.picture_every:
                 self._picture(self.total)
-        self._save_networks("Final")
-        self._save_state(self.total)
+        self._save_state(self.total)  # last, so that a run stopped in the validation repeats it
         if s.profile:
             self._write_profile()
         self.log.end_stage()

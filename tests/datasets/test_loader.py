@@ -42,7 +42,8 @@ def load(size=20, batch_size=4, seed=1, workers=2, rank=0, ranks=1, first=0, las
 
 def content(batches):
     """Everything in the batches, as bytes by batch."""
-    return [(b.indices.tobytes(), *(b.columns[name].tobytes() for name in sorted(b.columns))) for b in batches]
+    return [(b.indices.tobytes(), *(b.columns[name].tobytes() for name in sorted(b.columns)))
+            for b in batches]
 
 
 @pytest.mark.parametrize("workers", [1, 3, 8])
@@ -83,11 +84,12 @@ def test_ranks_share_the_batches_of_one(ranks, batch_size):
     parts = [load(size=size, batch_size=batch_size, rank=r, ranks=ranks, last=11) for r in range(ranks)]
     for step, batch in enumerate(whole):
         for name, column in batch.columns.items():
-            np.testing.assert_array_equal(np.concatenate([part[step].columns[name] for part in parts]), column)
+            together = np.concatenate([part[step].columns[name] for part in parts])
+            np.testing.assert_array_equal(together, column)
 
 
 def test_a_set_smaller_than_a_batch_is_refused():
-    with pytest.raises(UserError, match="has 7 samples, fewer than one batch of 8; give a smaller --batch_size"):
+    with pytest.raises(UserError, match="has 7 samples, fewer than one batch of 8; give a smaller"):
         TrainLoader(Samples(7), 4, 1, 1, 0, 2)
     assert TrainLoader(Samples(8), 4, 1, 1, 0, 2).batches_per_epoch == 1
 

@@ -32,6 +32,14 @@ class Scaled(nn.Cell):
         return x * ops.ones((x.shape[0], 1, 1), ms.float32) * float(x.shape[0])
 
 
+class Pairs(nn.Cell):
+    """A size in a reshape follows the batch, but not in proportion: -1 would be wrong."""
+
+    def construct(self, x):
+        doubled = ops.concat((x, x[:1]), 0).reshape((x.shape[0] + 1, 24))
+        return doubled[1:].reshape((-1, 4, 6))
+
+
 class Named(nn.Cell):
     """A parameter has the name of an input of the graph."""
 
@@ -69,8 +77,9 @@ def test_reshapes_follow_any_batch(tmp_path, batch):
     np.testing.assert_array_equal(onnx_runner(tmp_path / "m.onnx")(x)[0], 2 * np.maximum(x, 0))
 
 
-def test_a_net_that_computes_with_its_batch_size_is_exported_for_one(tmp_path):
-    free, model = exported(Scaled(), tmp_path / "m.onnx")
+@pytest.mark.parametrize("cell", [Scaled, Pairs])
+def test_a_net_that_computes_with_its_batch_size_is_exported_for_one(tmp_path, cell):
+    free, model = exported(cell(), tmp_path / "m.onnx")
     assert not free and batches_of(model) == {1}
     x = np.random.default_rng(0).normal(size=(1, 4, 6)).astype(np.float32)
     np.testing.assert_array_equal(onnx_runner(tmp_path / "m.onnx")(x)[0], x)

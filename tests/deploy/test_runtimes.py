@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from src.deploy import runtimes
-from src.deploy.runtimes import mindir_runner, onnx_runner, open_runners
+from src.deploy.runtimes import mindir_runner, network_runner, onnx_runner, open_runners
 from src.errors import UserError
 from tests.nyu_files import method_of
 
@@ -98,6 +98,22 @@ def test_damaged_files_are_refused(tmp_path, opener, kind, content):
     path.write_bytes(content)
     with pytest.raises(UserError, match=f"{path} cannot be loaded as {kind}.*export it again"):
         opener(path)
+
+
+def test_networks_run_in_inference_mode_and_return_float32_tuples():
+    import mindspore as ms
+
+    class Mode(ms.nn.Cell):
+        def construct(self, x):
+            y = x + 1 if self.training else x
+            return y, y.astype(ms.float16)
+
+    cell = Mode()
+    cell.set_train(True)  # as a validation within a training finds it
+    x = np.array([1.5], np.float32)
+    first, second = network_runner(cell)(x)
+    assert (first, second) == (1.5, 1.5)
+    assert first.dtype == second.dtype == np.float32
 
 
 def test_inputs_that_a_file_does_not_take_are_refused_in_one_line(tmp_path):

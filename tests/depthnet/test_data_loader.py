@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""DepthNet's samples: published crop and sizes, resizing against float64, augmentation that keeps a pair aligned."""
+"""DepthNet's samples: published crop and sizes, resizing against float64, pairs that stay aligned."""
 from __future__ import annotations
 
 import numpy as np
@@ -39,7 +39,7 @@ def resized(values, crop_xywh, out_wh):
 
 
 def coordinate_pair(folder, image_wh=(240, 180), depth="x"):
-    """A pair whose red and green are its pixel's column and row, and whose depth in mm is 1000 + 10 column."""
+    """A pair whose red and green are a pixel's column and row, and whose depth in mm is 1000 + 10 column."""
     x, y = np.meshgrid(np.arange(image_wh[0]), np.arange(image_wh[1]))
     depth_mm = 1000 + 10 * x if depth == "x" else np.full_like(x, 4000)
     save(folder / "c.png", np.stack([x, y, np.full_like(x, 255)], -1).astype(np.uint8))
@@ -96,7 +96,8 @@ def test_the_published_truth_is_the_crop_resized():
     np.testing.assert_allclose(published_truth(truth_m, "crop"), expected, atol=2e-5)
 
 
-@pytest.mark.parametrize(("image_hw", "fit"), [((480, 640), "crop"), ((200, 600), "crop"), ((200, 600), "stretch")])
+@pytest.mark.parametrize(("image_hw", "fit"), [
+    ((480, 640), "crop"), ((200, 600), "crop"), ((200, 600), "stretch")])
 def test_maps_are_placed_where_the_network_looked(image_hw, fit):
     """A map that holds the source column of its cells returns each pixel's own column."""
     x, y, w, h = crop_box(image_hw, fit)
@@ -131,7 +132,8 @@ def test_the_papers_views_are_similarities_within_their_ranges(tmp_path, number)
     affine = fitted_affine(position, inside)
     y, x = np.nonzero(inside)
     error_px = affine @ np.stack([x + 0.5, y + 0.5, np.ones(len(x))]) - position[:, y, x]
-    assert np.abs(error_px).max() < 0.75 and np.abs(error_px.mean(axis=1)).max() < 0.01  # colours are whole numbers
+    assert np.abs(error_px).max() < 0.75  # colours are whole numbers
+    assert np.abs(error_px.mean(axis=1)).max() < 0.01
     left, top, w, h = crop_box((180, 240), "crop")
     linear = affine[:, :2] * [304 / w, 228 / h]  # 1 where the crop fills the output
     scale = 1 / np.sqrt(abs(np.linalg.det(linear)))
@@ -158,7 +160,7 @@ def test_flips_and_views_vary(tmp_path):
 @pytest.mark.parametrize("image_wh", [(240, 180), (1200, 900)], ids=["small", "shrunk first"])
 @pytest.mark.parametrize("number", range(4))
 def test_depth_stays_aligned_with_the_picture(tmp_path, number, image_wh):
-    """Both tell the source column of the same place, in a picture that is scaled, turned, shifted and flipped."""
+    """Both tell the source column of one place, in a picture that is scaled, turned, shifted and flipped."""
     share = image_wh[0] // 240
     x, y = np.meshgrid(np.arange(image_wh[0]), np.arange(image_wh[1]))
     save(tmp_path / "c.png", np.stack([x // share, y // share, 0 * x], -1).astype(np.uint8))
@@ -209,8 +211,10 @@ def test_the_papers_colours_are_multiplied_by_channel(tmp_path):
     save(tmp_path / "c.png", np.full((60, 80, 3), 100, np.uint8))
     save(tmp_path / "d.png", np.full((60, 80), 1000, np.uint16))
     (tmp_path / "list.txt").write_text("c.png d.png\n")
-    samples = TrainSamples(listed_pairs(str(tmp_path / "list.txt"), 1000.0), settings("--augmentation", "paper"), 0)
-    factors = np.array([samples.read(0, np.random.default_rng(i))["image"][:, 5, 5] * 2.55 for i in range(30)])
+    pairs = listed_pairs(str(tmp_path / "list.txt"), 1000.0)
+    samples = TrainSamples(pairs, settings("--augmentation", "paper"), 0)
+    images = [samples.read(0, np.random.default_rng(i))["image"] for i in range(30)]
+    factors = np.array([image[:, 5, 5] * 2.55 for image in images])
     assert 0.8 <= factors.min() < 0.85 and 1.15 < factors.max() <= 1.2
     assert np.abs(np.corrcoef(factors.T)[np.triu_indices(3, 1)]).max() < 0.6  # each channel its own
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""DepthNet's losses against the published formulas in float64, with and without holes, and their gradients."""
+"""DepthNet's losses and gradients against the published formulas in float64, with and without holes."""
 from __future__ import annotations
 
 import mindspore as ms
@@ -54,13 +54,15 @@ def masked_terms(loss, out, depth_m, valid):
     l2, shift = sum(v * v for v in d.values()) / n, (sum(d.values()) / n) ** 2
     if loss == "scale_invariant":
         return np.array([l2, shift])
-    steps = [abs(d[i + a, j + b] - d[i, j]) for i, j in pixels for a, b in ((1, 0), (0, 1)) if (i + a, j + b) in d]
+    steps = [abs(d[i + a, j + b] - d[i, j]) for i, j in pixels for a, b in ((1, 0), (0, 1))
+             if (i + a, j + b) in d]
     return np.array([sum(map(abs, d.values())) / n, sum(steps) / n, l2, shift])
 
 
 def reference_loss(loss, out, depth_m, valid):
     """Mean over the images that have a reading."""
-    terms = np.array([masked_terms(loss, *image) for image in zip(out[:, 0], depth_m[:, 0], valid[:, 0])])
+    images = zip(out[:, 0], depth_m[:, 0], valid[:, 0], strict=True)
+    terms = np.array([masked_terms(loss, *image) for image in images])
     return terms.sum(axis=0) @ WEIGHTS[loss] / max(1, np.sum(valid.sum(axis=(1, 2, 3)) > 0))
 
 
@@ -82,7 +84,8 @@ def objective_loss(loss, out, depth_m, valid, lam=0.5):
 @pytest.mark.parametrize("lam", [0.0, 0.5, 1.0])
 def test_without_holes_it_is_eigens_formula(lam):
     out, depth_m, valid = batch(holes=False)
-    expected = np.mean([published_scale_invariant(o[0], g[0], lam) for o, g in zip(out, depth_m)])
+    images = zip(out[:, 0], depth_m[:, 0], strict=True)
+    expected = np.mean([published_scale_invariant(o, g, lam) for o, g in images])
     assert objective_loss("scale_invariant", out, depth_m, valid, lam) == pytest.approx(expected, rel=1e-5)
 
 
@@ -90,7 +93,7 @@ def test_without_holes_it_is_the_modelzoos_formula():
     out, depth_m, valid = batch(holes=False)
     depth_m[0, 0, :2] = 0.05  # clipped to 0.1 m, as published
     depth_m[1, 0, 0] = 14.0
-    expected = np.mean([published_modelzoo(o[0], g[0]) for o, g in zip(out, depth_m)])
+    expected = np.mean([published_modelzoo(o[0], g[0]) for o, g in zip(out, depth_m, strict=True)])
     assert objective_loss("modelzoo", out, depth_m, valid) == pytest.approx(expected, rel=1e-5)
 
 
@@ -98,10 +101,10 @@ def test_without_holes_it_is_the_modelzoos_formula():
 def test_terms_with_holes(loss):
     out, depth_m, valid = batch(holes=True)
     seen = [float(term) for term in LOSSES[loss](*(ms.Tensor(a) for a in (out, depth_m, valid)))]
-    expected = sum(masked_terms(loss, o[0], g[0], v[0]) for o, g, v in zip(out, depth_m, valid))
+    expected = sum(masked_terms(loss, o[0], g[0], v[0]) for o, g, v in zip(out, depth_m, valid, strict=True))
     np.testing.assert_allclose(seen, expected, rtol=1e-5)
-    assert objective_loss(loss, out, depth_m, valid) == pytest.approx(reference_loss(loss, out, depth_m, valid),
-                                                                      rel=1e-5)
+    expected = reference_loss(loss, out, depth_m, valid)
+    assert objective_loss(loss, out, depth_m, valid) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -145,7 +148,7 @@ def test_what_stands_in_holes_never_matters(loss):
     plain = sums_and_gradient(depth_m)
     for filling in (-3.0, 1e-30, 7.0, 1e30):
         filled = sums_and_gradient(np.where(valid > 0, depth_m, np.float32(filling)))
-        for a, b in zip(plain, filled):
+        for a, b in zip(plain, filled, strict=True):
             np.testing.assert_array_equal(a, b)
 
 
@@ -181,6 +184,7 @@ def test_micro_batches_sum_to_the_batch(loss):
     objective = LogDepthObjective(Given(), loss, 0.5)
     whole = [ms.Tensor(a) for a in (out, depth_m, valid)]
     parts = [[t[:4] for t in whole], [t[4:] for t in whole]]
-    np.testing.assert_allclose(objective(*whole).asnumpy(), sum(objective(*p).asnumpy() for p in parts), rtol=1e-5)
+    together = sum(objective(*p).asnumpy() for p in parts)
+    np.testing.assert_allclose(objective(*whole).asnumpy(), together, rtol=1e-5)
     assert objective.counts(*whole).asnumpy().tolist() == [5.0] * len(WEIGHTS[loss])
     assert sum(objective.counts(*p).asnumpy() for p in parts).tolist() == [5.0] * len(WEIGHTS[loss])

@@ -62,7 +62,8 @@ def fine():
 
 def test_the_coarse_nets_parameters_are_the_published_ones(coarse):
     expected = {f"{layer}.weight": shape for layer, shape in COARSE_WEIGHTS.items()}
-    outputs = {layer: shape[1 if layer.startswith("deconv") else 0] for layer, shape in COARSE_WEIGHTS.items()}
+    outputs = {layer: shape[1 if layer.startswith("deconv") else 0]
+               for layer, shape in COARSE_WEIGHTS.items()}
     expected.update({f"{layer}.bias": (channels,) for layer, channels in outputs.items()})
     assert shapes(coarse[0]) == expected
     assert sum(p.size for p in coarse[0].get_parameters()) == 21_899_723
@@ -110,7 +111,8 @@ def test_the_papers_net_has_the_papers_sizes(dropped):
     """METHODS 4.8: 37x27, 18x13, 8x6, 1x1, 74x55 (width x height), here computed layer by layer."""
     net = EigenCoarseNet(fc_width=24)
     w = randomized(net)
-    x = max_pool2(relu(conv(IMAGE[0].astype(np.float64), w["conv1.weight"], w["conv1.bias"], stride=4)))
+    centred = 4 * (IMAGE[0].astype(np.float64) - 0.5)
+    x = max_pool2(relu(conv(centred, w["conv1.weight"], w["conv1.bias"], stride=4)))
     assert x.shape == (96, 27, 37)
     x = max_pool2(relu(conv(x, w["conv2.weight"], w["conv2.bias"], padding=same(5))))
     assert x.shape == (256, 13, 18)
@@ -155,7 +157,7 @@ def test_half_precision_runs_and_is_near(net_type):
 
 def test_half_precision_of_the_published_net(coarse):
     net = CoarseNet()
-    for own, given in zip(net.get_parameters(), coarse[0].get_parameters()):
+    for own, given in zip(net.get_parameters(), coarse[0].get_parameters(), strict=True):
         own.set_data(given)
     full = coarse[0](ms.Tensor(IMAGE)).asnumpy()
     half = net.to_float(ms.float16)(ms.Tensor(IMAGE)).asnumpy()

@@ -52,7 +52,7 @@ def test_gradients_are_those_of_mindspores_own(up):
         to_x, to_weights = ms.grad(weighted, 0, [cell.weight, cell.bias])(ms.Tensor(X))
         return [g.asnumpy() for g in (to_x, *to_weights)]
 
-    for seen, expected in zip(gradients(up), gradients(own)):
+    for seen, expected in zip(gradients(up), gradients(own), strict=True):
         np.testing.assert_allclose(seen, expected, rtol=1e-4, atol=1e-5)
 
 

@@ -17,7 +17,8 @@ def rates(total, *argv):
 @pytest.mark.parametrize(("argv", "expected"), [
     ([], [0.2, 0.2, 0.2, 0.2, 0.2]),
     (["--warmup_steps", "4"], [0.05, 0.1, 0.15, 0.2, 0.2]),
-    (["--lr_schedule", "step", "--lr_decay_steps", "2", "--lr_decay_rate", "0.5"], [0.2, 0.2, 0.1, 0.1, 0.05]),
+    (["--lr_schedule", "step", "--lr_decay_steps", "2", "--lr_decay_rate", "0.5"],
+     [0.2, 0.2, 0.1, 0.1, 0.05]),
     (["--lr_schedule", "exponential", "--lr_decay_steps", "2", "--lr_decay_rate", "0.25"],
      [0.2, 0.1, 0.05, 0.025, 0.0125]),
     # cosine over the 4 steps after the warm-up: shares 0, 1/4, 1/2, 3/4 of half a turn, from 1 down to 0.1
@@ -32,7 +33,8 @@ def test_exact_values(argv, expected):
 
 
 def test_a_warm_up_longer_than_the_training_stays_below():
-    np.testing.assert_allclose(rates(2, "--warmup_steps", "4", "--lr_schedule", "cosine"), [0.05, 0.1], rtol=1e-6)
+    course = rates(2, "--warmup_steps", "4", "--lr_schedule", "cosine")
+    np.testing.assert_allclose(course, [0.05, 0.1], rtol=1e-6)
 
 
 def test_cosine_falls_all_the_way():

@@ -47,7 +47,8 @@ class MaskedSquares(Objective):
 def start_weights() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     shapes = ((4, 5), (4,), (3, 4), (3,))
-    return {name: rng.normal(0, 0.5, shape).astype(np.float32) for name, shape in zip(NAMES, shapes)}
+    drawn = [rng.normal(0, 0.5, shape).astype(np.float32) for shape in shapes]
+    return dict(zip(NAMES, drawn, strict=True))
 
 
 def columns(seed: int, size: int = 8) -> tuple[np.ndarray, ...]:
@@ -88,7 +89,7 @@ def numpy_gradient(w, x, target, valid):
     to_y = 2 * (y - target) * valid / valid.sum() + 0.5 / y.size
     to_h = to_y @ w2 * (1 - h**2)
     terms = np.array([((y - target) ** 2 * valid).sum() / valid.sum(), y.mean()])
-    return terms, dict(zip(NAMES, (to_h.T @ x, to_h.sum(0), to_y.T @ h, to_y.sum(0))))
+    return terms, dict(zip(NAMES, (to_h.T @ x, to_h.sum(0), to_y.T @ h, to_y.sum(0)), strict=True))
 
 
 def numpy_sgd(w, batches, momentum=0.9, decay=0.0, scale=None):
@@ -104,7 +105,7 @@ def numpy_sgd(w, batches, momentum=0.9, decay=0.0, scale=None):
 
 
 def numpy_adam(w, batches, beta1=0.9, beta2=0.999, eps=1e-8):
-    """Kingma and Ba 2015, the form of the end of its section 2 (epsilon beside the uncorrected second moment)."""
+    """Kingma and Ba 2015, as at the end of section 2 (epsilon beside the uncorrected second moment)."""
     m, v = ({name: np.zeros(a.shape) for name, a in w.items()} for _ in range(2))
     w = {name: a.astype(np.float64) for name, a in w.items()}
     for t, batch in enumerate(batches, 1):
@@ -225,7 +226,8 @@ def test_weights_that_are_put_in_and_out_leave_no_trace(sgd, compiled):
 
 def test_learning_rates_by_layer():
     """The first pattern that is found counts; a factor of 0 leaves a layer as it is."""
-    rig = Rig("--optimizer", "sgd", groups=(ParamGroup("^fc", 0.0), ParamGroup("weight", 3.0)), compiled=False)
+    groups = (ParamGroup("^fc", 0.0), ParamGroup("weight", 3.0))
+    rig = Rig("--optimizer", "sgd", groups=groups, compiled=False)
     for batch in BATCHES:
         rig(batch)
     scale = {"net.hidden.weight": 3.0, "net.fc.weight": 0.0, "net.fc.bias": 0.0}
@@ -244,7 +246,7 @@ def test_weight_decay_spares_biases():
 def test_the_schedule_is_followed():
     rig = Rig("--optimizer", "sgd", "--momentum", "0", "--warmup_steps", "2", compiled=False)
     before = start_weights()
-    for rate, batch in zip((RATE / 2, RATE, RATE), BATCHES):
+    for rate, batch in zip((RATE / 2, RATE, RATE), BATCHES[:3], strict=True):
         gradient = numpy_gradient(before, *batch)[1]
         rig(batch)
         after = rig.weights()
@@ -274,7 +276,8 @@ def test_half_precision_follows_full_precision(sgd):
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_an_overflow_skips_the_update_and_lowers_the_scale(accumulate):
     """A target of 1e6 overflows float16's gradients at scale 65536, while the loss stays finite."""
-    rig = Rig("--optimizer", "sgd", "--amp_level", "O2", "--ema_decay", "0.5", "--accumulate_steps", str(accumulate))
+    rig = Rig("--optimizer", "sgd", "--amp_level", "O2", "--ema_decay", "0.5",
+              "--accumulate_steps", str(accumulate))
     x, target, valid = BATCHES[0]
 
     def make_step(target):

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""DepthNet with two nets of a few parameters: its stages, samples, losses and files at a fiftieth of the work."""
+"""DepthNet with two tiny nets: its stages, samples, losses and files at a fiftieth of the work."""
 from __future__ import annotations
 
 from contextlib import contextmanager
