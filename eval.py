@@ -39,12 +39,14 @@ def main(argv: list[str]) -> None:
             evaluation.add_external(sample, full_maps["external"])
         else:
             evaluation.add(sample, full_maps)
-            full_maps = {method.net_of(name): method.to_full(map_m, sample)[0] for name, map_m in full_maps.items()}
+            full_maps = {method.net_of(name): method.to_full(map_m, sample)[0]
+                         for name, map_m in full_maps.items()}
         _save(settings, sample, full_maps)
     evaluation.publish(settings)
 
 
-def _external(settings: Settings, samples: Iterator[Sample]) -> Iterator[tuple[Sample, dict[str, np.ndarray]]]:
+def _external(settings: Settings,
+              samples: Iterator[Sample]) -> Iterator[tuple[Sample, dict[str, np.ndarray]]]:
     for sample in samples:
         yield sample, {"external": external_map(settings, sample)}
 

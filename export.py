@@ -9,7 +9,8 @@ from src.method import build_method
 
 _DESCRIPTION = """Export the networks of a depth method from their checkpoints.
 
-Writes <train_url>/MindIR/Final<Net>.mindir and ONNX/Final<Net>.onnx (AIR/Final<Net>.air where there is an Ascend
+Writes <train_url>/MindIR/Final<Net>.mindir and ONNX/Final<Net>.onnx (AIR/Final<Net>.air where there is \
+an Ascend
 backend), runs each file, and keeps it only if it agrees with the network within --tolerance.
 
   python export.py                                  all networks, MindIR and ONNX

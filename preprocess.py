@@ -9,7 +9,8 @@ from src.deploy.bundle import write_bundle
 from src.errors import run_command
 from src.method import build_method
 
-_DESCRIPTION = """Write the evaluation set's inputs and labels as .bin files, and manifest.json, for ascend310_infer.
+_DESCRIPTION = """Write the evaluation set's inputs and labels as .bin files, and manifest.json, \
+for ascend310_infer.
 
   python preprocess.py --dataset_path ~/NYU/Test --output_path ./preprocess_Result"""
 

@@ -9,7 +9,8 @@ from src.method import build_method
 
 _DESCRIPTION = """Train the stages of a depth method.
 
-Writes under --train_url: Ckpt/Final<Net>.ckpt, Ckpt/Best<Net>.ckpt, Ckpt/last.ckpt (for --resume), config.yaml,
+Writes under --train_url: Ckpt/Final<Net>.ckpt, Ckpt/Best<Net>.ckpt, Ckpt/last.ckpt (for --resume), \
+config.yaml,
 metrics.jsonl, train.log, summary/ (TensorBoard) and images/.
 
   python train.py --data_url ~/NYU                              the ModelZoo's DepthNet

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the benchmarks: `python -m benchmarks --data_url NYU --output_dir output/bench`.
 
-Each figure comes from a process of its own, so that peak memory is that figure's; medians over the steps after the
-first two, which compile. Results go to results.json beside the machine and the versions.
+Each figure comes from a process of its own, so that peak memory is that figure's; medians over the steps
+after the first two, which compile. Results go to results.json beside the machine and the versions.
 """
 from __future__ import annotations
 
@@ -30,17 +30,22 @@ TRAININGS = {
 
 def main(argv: list[str]) -> None:
     """Run every benchmark and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data_url", default="output/bench/NYU", help="NYU layout; made synthetically if absent")
-    parser.add_argument("--output_dir", default="output/bench", help="folder for results.json and scratch files")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data_url", default="output/bench/NYU",
+                        help="NYU layout; made synthetically if absent")
+    parser.add_argument("--output_dir", default="output/bench",
+                        help="folder for results.json and scratch files")
     given = parser.parse_args(argv)
     out, data = Path(given.output_dir), Path(given.data_url)
     if not data.is_dir():
-        _python("-m", "src.datasets.synthetic", "--layout", "nyu", "--output_dir", str(data), "--num_train", "64",
-                "--num_test", "64")
+        _python("-m", "src.datasets.synthetic", "--layout", "nyu", "--output_dir", str(data),
+                "--num_train", "64", "--num_test", "64")
     results = {"machine": f"{platform.machine()}, {os.cpu_count()} cores",
-               "versions": {name: metadata.version(name) for name in ("mindspore", "onnxruntime", "openvino")},
-               "training": {name: _training(data, out / "train", *entry) for name, entry in TRAININGS.items()},
+               "versions": {name: metadata.version(name)
+                            for name in ("mindspore", "onnxruntime", "openvino")},
+               "training": {name: _training(data, out / "train", *entry)
+                            for name, entry in TRAININGS.items()},
                "evaluation": _evaluation(data, out)}
     write_json(out / "results.json", results)
     print(json.dumps(results, indent=2))
@@ -57,10 +62,12 @@ def _python(*arguments: str) -> int:
 
 
 def _training(data: Path, folder: Path, settings: tuple[str, ...], steps: int) -> dict[str, float]:
-    """Measure a training of the coarse net: seconds a step, share of the time waiting for data, peak memory."""
-    peak = _python("train.py", "--data_url", str(data), "--train_url", str(folder), *settings, "--stages", "coarse",
-                   "--coarse_steps", str(steps), "--log_every", "1", "--picture_every", "0", "--eval_limit", "1")
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    """Measure a training of the coarse net: seconds a step, share of time waiting for data, peak memory."""
+    peak = _python("train.py", "--data_url", str(data), "--train_url", str(folder), *settings,
+                   "--stages", "coarse", "--coarse_steps", str(steps), "--log_every", "1",
+                   "--picture_every", "0", "--eval_limit", "1")
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
     made = [row for row in rows if "loss" in row][2:]
     total = sum(row["seconds"] for row in made)
     return {"steps": len(made), "seconds_a_step": median(row["seconds"] for row in made),

@@ -49,7 +49,8 @@ class Steps:
         """Run one command; its failure ends the demo."""
         self.count += 1
         shown = " ".join(shlex.quote(part) for part in command)
-        print(f"\n[{self.count}/{self.total}, {time.time() - self.start:.0f} s] {what}\n  $ {shown}", flush=True)
+        seconds = time.time() - self.start
+        print(f"\n[{self.count}/{self.total}, {seconds:.0f} s] {what}\n  $ {shown}", flush=True)
         environment = {**os.environ, "PYTHON": sys.executable}
         done = subprocess.run(command, cwd=REPOSITORY, env=environment, check=False)
         if done.returncode:
@@ -63,7 +64,8 @@ class Steps:
 def main(argv: list[str]) -> None:
     """Run the demo."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output_dir", default="output/demo", help="folder for data, models, figures and report")
+    parser.add_argument("--output_dir", default="output/demo",
+                        help="folder for data, models, figures and report")
     out = Path(parser.parse_args(argv).output_dir).resolve()
     data, model, bundle = out / "NYU", out / "Model", out / "preprocess_Result"
     common = ("--data_url", data, "--train_url", model)
@@ -71,18 +73,20 @@ def main(argv: list[str]) -> None:
     steps = Steps(10)
     steps.python("synthetic rooms in the NYU layout", "-m", "src.datasets.synthetic", "--layout", "nyu",
                  "--output_dir", data, "--num_train", TRAIN_FRAMES, "--num_test", TEST_FRAMES, "--seed", 1)
-    steps.python("train coarse, then fine, preset cpu: the paper's coarse net learns most in minutes on a CPU",
-                 "train.py", *common, "--preset", "cpu", "--coarse_steps", COARSE_STEPS,
+    training = "train coarse, then fine, preset cpu: the paper's coarse net learns most in minutes on a CPU"
+    steps.python(training, "train.py", *common, "--preset", "cpu", "--coarse_steps", COARSE_STEPS,
                  "--fine_net_train_step", FINE_STEPS, "--eval_limit", 32, "--profile")
     steps.python("evaluate", "eval.py", *common, "--protocol", both, "--eval_batch_size", 8,
                  "--output_json", out / "eval.json")
-    steps.python("control: every picture swapped for another scene's", "eval.py", *common, "--protocol", PROTOCOL,
-                 "--eval_batch_size", 8, "--shuffle_inputs", "--output_json", out / "control.json")
+    steps.python("control: every picture swapped for another scene's", "eval.py", *common,
+                 "--protocol", PROTOCOL, "--eval_batch_size", 8, "--shuffle_inputs",
+                 "--output_json", out / "control.json")
     steps.python("pictures", "eval.py", *common, "--limit", 8, "--save_images", out / "images")
     steps.python("export MindIR and ONNX", "export.py", *common)
     steps.run("build the C++ program", ["bash", str(REPOSITORY / "ascend310_infer/build.sh")])
     steps.python("prepare its input", "preprocess.py", *common, "--output_path", bundle, "--protocol", both)
-    steps.run("run it", [str(REPOSITORY / "ascend310_infer/build/main"), "--manifest", str(bundle / "manifest.json"),
+    steps.run("run it", [str(REPOSITORY / "ascend310_infer/build/main"),
+                         "--manifest", str(bundle / "manifest.json"),
                          "--model", f"coarse={model}/MindIR/FinalCoarseNet.mindir",
                          "--model", f"fine={model}/MindIR/FinalFineNet.mindir", "--device_type", "CPU",
                          "--output_path", str(out / "result_Files"), "--time_path", str(out / "time_Result"),
@@ -100,8 +104,8 @@ def finish(out: Path, steps: Steps) -> None:
     python, cpp = figures_of(out / "eval.json", "fine"), figures_of(out / "cpp.json", "fine")
     control, coarse = figures_of(out / "control.json", "fine"), figures_of(out / "eval.json", "coarse")
     apart = max(abs(python[name] - cpp[name]) for name in python)
-    metrics = {"protocol": PROTOCOL, "preset": "cpu", "baseline": best, "python": python, "cpp": cpp, "coarse": coarse,
-               "control_shuffled_pictures": control, "constant_maps": baselines,
+    metrics = {"protocol": PROTOCOL, "preset": "cpu", "baseline": best, "python": python, "cpp": cpp,
+               "coarse": coarse, "control_shuffled_pictures": control, "constant_maps": baselines,
                "largest_difference_python_cpp": apart, "seconds": round(time.time() - steps.start, 1)}
     write_json(out / "metrics.json", metrics)
     write_page(out, metrics)
@@ -112,7 +116,8 @@ def finish(out: Path, steps: Steps) -> None:
           f"C++ and Python differ by at most {apart:.1e}\n"
           f"report: {out / 'report.html'} ({metrics['seconds']:.0f} s)")
     if apart > AGREEMENT:
-        raise UserError(f"the C++ program's figures differ from eval.py's by {apart:.1e}, more than {AGREEMENT:g}")
+        raise UserError(f"the C++ program's figures differ from eval.py's by {apart:.1e}, "
+                        f"more than {AGREEMENT:g}")
 
 
 def figures_of(path: Path, net: str) -> dict[str, float]:
@@ -152,20 +157,23 @@ def write_page(out: Path, metrics: dict) -> None:
     """Write report.html."""
     page = Report("DepthNet on synthetic rooms")
     page.text(f"Trained and measured by `make demo` in {metrics['seconds']:.0f} s (environment apart) on "
-              f"{os.cpu_count()} CPU cores: {TRAIN_FRAMES} training frames, {TEST_FRAMES} test frames of rooms "
-              f"unseen in training; protocol {protocol_named(PROTOCOL).describe()}.")
-    page.table({"best constant map (each figure's best)": metrics["baseline"], "coarse net": metrics["coarse"],
+              f"{os.cpu_count()} CPU cores: {TRAIN_FRAMES} training frames, {TEST_FRAMES} test frames of "
+              f"rooms unseen in training; protocol {protocol_named(PROTOCOL).describe()}.")
+    page.table({"best constant map (each figure's best)": metrics["baseline"],
+                "coarse net": metrics["coarse"],
                 "coarse + fine, Python": metrics["python"], "coarse + fine, C++": metrics["cpp"],
                 "control: shuffled pictures": metrics["control_shuffled_pictures"]})
     page.text(f"C++ and Python differ by at most {metrics['largest_difference_python_cpp']:.1e}.")
     page.heading("Training")
-    rows = [json.loads(line) for line in (out / "Model/metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    lines = (out / "Model/metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
     for stage in ("coarse", "fine"):
         page.curve([(r["step"], r["loss"]) for r in rows if r["stage"] == stage and "loss" in r],
                    f"training loss of the {stage} net")
     page.heading("Pictures")
     for path in sorted((out / "images").glob("*_fine.png")):
-        page.picture(path, f"test frame {path.name.split('_')[0]}: picture, truth, prediction, relative error")
+        frame = path.name.split("_")[0]
+        page.picture(path, f"test frame {frame}: picture, truth, prediction, relative error")
     page.write(out / "report.html")
 
 

@@ -15,7 +15,8 @@ def constant_maps(depth_maps_m: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
         depth_maps_m: maps (h, w) in metres on the network's grid, 0 = no reading. All are held in memory.
 
     Returns:
-        "mean", "median", "geometric_mean": (h, w) float32; a pixel that never has a reading takes the map's median.
+        "mean", "median", "geometric_mean": (h, w) float32; a pixel that never has a reading takes the map's
+            median.
     """
     maps = np.stack([np.where(m > 0, m, np.nan) for m in depth_maps_m]).astype(np.float64)
     empty = np.isnan(maps).all(axis=0)

@@ -304,8 +304,9 @@ def load_settings(command: str, description: str, argv: list[str],
         description: what the command does, shown by `--help`.
         argv: the arguments, without the program's name.
         positionals: names and help of positional arguments; their values become settings of the same name.
-        trained_in: the setting or positional that names the folder of a training, or a file in it: the method's
-            own settings (which network it is) are taken from the config.yaml there, below all that is given.
+        trained_in: the setting or positional that names the folder of a training, or a file in it: the
+            method's own settings (which network it is) are taken from the config.yaml there, below all that
+            is given.
 
     Raises:
         UserError: an unknown setting, a wrong type or an impossible value.
@@ -341,8 +342,8 @@ def load_settings(command: str, description: str, argv: list[str],
 def _trainings(trained_in: str, options: Mapping[str, Option], layers: list[Mapping[str, Any]]) -> list[Path]:
     """Return where a training's config.yaml is looked for, best first.
 
-    Beside a checkpoint that is given, then where the user says that the training is; the default folder only where
-    neither is given, since a training there has nothing to do with another's checkpoint.
+    Beside a checkpoint that is given, then where the user says that the training is; the default folder only
+    where neither is given, since a training there has nothing to do with another's checkpoint.
     """
     beside, said = [], []
     for layer in reversed(layers):
@@ -361,15 +362,16 @@ def _trained_with(places: list[Path], method: str, own: Section) -> dict[str, An
 
     Each of `places` is a training's folder, one of its subfolders, or a file in one of them.
     """
-    path = next((folder / "config.yaml" for place in places for folder in (place, *list(place.absolute().parents)[:2])
-                 if (folder / "config.yaml").is_file()), None)
+    folders = (folder for place in places for folder in (place, *list(place.absolute().parents)[:2]))
+    path = next((folder / "config.yaml" for folder in folders if (folder / "config.yaml").is_file()), None)
     if path is None:
         return {}
     saved = _read_yaml(str(path))
     if saved.get("method") != method:
         return {}
     values = {o.name: saved[o.name] for o in own.options if o.name in saved and not o.shorthand}
-    changed = [f"{o.name} {values[o.name]}" for o in own.options if o.name in values and values[o.name] != o.default]
+    changed = [f"{o.name} {values[o.name]}" for o in own.options
+               if o.name in values and values[o.name] != o.default]
     if changed:
         print(f"{method} as trained in {path}: {', '.join(changed)}", file=sys.stderr)
     return values

@@ -11,7 +11,8 @@ from pathlib import Path
 from src.files import write_text
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; color: #222; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; \
+color: #222; }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
@@ -51,7 +52,8 @@ class Report:
         self._parts.append(f'<figure><img src="data:image/png;base64,{data}" alt="{html.escape(caption)}">'
                            f"<figcaption>{html.escape(caption)}</figcaption></figure>")
 
-    def curve(self, values: Sequence[tuple[float, float]], caption: str, width: int = 640, height: int = 200) -> None:
+    def curve(self, values: Sequence[tuple[float, float]], caption: str, width: int = 640,
+              height: int = 200) -> None:
         """Add a curve of (x, y) points with its axes' ends labelled."""
         if len(values) < 2:
             return
@@ -66,8 +68,8 @@ class Report:
                                                     (width - 10, height - 4, "end", f"step {right:g}")))
         frame = f'<path d="M50 10 V{height - 20} H{width - 10}" fill="none" stroke="#999"/>'
         self._parts.append(f'<figure><svg viewBox="0 0 {width} {height}" width="{width}">{frame}{labels}'
-                           f'<polyline points="{points}" fill="none" stroke="#2a6f97" stroke-width="1.5"/></svg>'
-                           f"<figcaption>{html.escape(caption)}</figcaption></figure>")
+                           f'<polyline points="{points}" fill="none" stroke="#2a6f97" stroke-width="1.5"/>'
+                           f"</svg><figcaption>{html.escape(caption)}</figcaption></figure>")
 
     def write(self, path: str | Path) -> None:
         """Write the page."""

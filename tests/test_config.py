@@ -333,4 +333,5 @@ def test_the_training_beside_a_given_checkpoint_says_which_network_it_is(tmp_pat
     assert net_of("--ckpt", "coarse=there/Ckpt/FinalCoarseNet.ckpt", "--train_url", "Model") == "modelzoo"
     # the default folder's training has nothing to do with a checkpoint from elsewhere
     assert net_of("--ckpt", "coarse=/nowhere/FinalCoarseNet.ckpt") == "modelzoo"
-    assert net_of("--train_url", str(tmp_path / "Model"), "--ckpt", "fine=/nowhere/FinalFineNet.ckpt") == "eigen"
+    assert net_of("--train_url", str(tmp_path / "Model"),
+                  "--ckpt", "fine=/nowhere/FinalFineNet.ckpt") == "eigen"

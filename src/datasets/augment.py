@@ -61,7 +61,10 @@ def scale_colors(rgb: np.ndarray, factors: np.ndarray) -> np.ndarray:
 
 
 def sharpen(rgb: np.ndarray, factor: float) -> np.ndarray:
-    """Blend a picture (H, W, 3) in [0, 1] with its smoothed self: factor 1 keeps it, below blurs, above sharpens."""
+    """Blend a picture (H, W, 3) in [0, 1] with its smoothed self.
+
+    Factor 1 keeps it, below blurs, above sharpens.
+    """
     smooth = cv2.filter2D(rgb, -1, _SMOOTH, borderType=cv2.BORDER_REPLICATE)
     return np.clip(smooth + np.float32(factor) * (rgb - smooth), 0.0, 1.0)
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Reading pictures and depth maps: what each file holds becomes RGB bytes or float32 metres, or a `UserError`."""
+"""Reading pictures and depth maps: each file becomes RGB bytes or float32 metres, or a `UserError`."""
 from __future__ import annotations
 
 import struct
@@ -29,7 +29,8 @@ def _decode(picture: Image.Image, path: str | Path) -> np.ndarray:
     try:
         return np.asarray(picture)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"cannot decode {path} ({error}); the file is damaged, replace or remove it") from None
+        raise UserError(f"cannot decode {path} ({error}); "
+                        "the file is damaged, replace or remove it") from None
 
 
 def read_rgb(path: str | Path) -> np.ndarray:
@@ -43,7 +44,8 @@ def read_rgb(path: str | Path) -> np.ndarray:
             upright = ImageOps.exif_transpose(picture)
             return _decode(upright if upright.mode == "RGB" else upright.convert("RGB"), path)
         except (OSError, SyntaxError, ValueError) as error:
-            raise UserError(f"cannot decode {path} ({error}); the file is damaged, replace or remove it") from None
+            raise UserError(f"cannot decode {path} ({error}); "
+                            "the file is damaged, replace or remove it") from None
 
 
 def read_depth(path: str | Path, units_per_m: float) -> np.ndarray:
@@ -103,7 +105,8 @@ def check_header(path: str | Path, depth: bool) -> str | None:
         return None if head[:6] == b"\x93NUMPY" else "not a NumPy array"
     if head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) == 26:
         bits, color = struct.unpack(">BB", head[24:26])
-        return f"not a single-channel depth PNG (colour type {color}, {bits} bit)" if depth and color else None
+        found = f"colour type {color}, {bits} bit"
+        return f"not a single-channel depth PNG ({found})" if depth and color else None
     if head[:2] == b"\xff\xd8" and not depth:
         return None
     return "not a PNG" if depth else "neither JPEG nor PNG"

@@ -155,7 +155,8 @@ def read_list(path: str, columns: int, what: str) -> list[tuple[str, ...]]:
         separator = next((mark for mark in "\t," if mark in line), None)
         fields = tuple(part.strip() for part in line.split(separator) if part.strip())
         if len(fields) != columns:
-            raise UserError(f"{path} line {number} names {len(fields)} files; each line needs {columns}: {what}")
+            raise UserError(f"{path} line {number} names {len(fields)} files; "
+                            f"each line needs {columns}: {what}")
         rows.append(fields)
     if not rows:
         raise UserError(f"{path} names no samples; each line needs {columns} files: {what}")

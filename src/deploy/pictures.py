@@ -43,7 +43,8 @@ def find_files(method: Method, given: str) -> list[tuple[str, tuple[Path, ...]]]
                         "file, one sample a line")
     elif path.is_dir():
         files = (f for f in path.iterdir() if f.suffix.lower() in PICTURES and not f.name.startswith("."))
-        rows = [(file,) for file in sorted(files, key=lambda f: natural_key(f.name)) if not _is_depth_map(file)]
+        ordered = sorted(files, key=lambda f: natural_key(f.name))
+        rows = [(file,) for file in ordered if not _is_depth_map(file)]
         if not rows:
             raise UserError(f"{path} holds no pictures ({', '.join(PICTURES)})")
     elif path.is_file():

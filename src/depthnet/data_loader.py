@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""DepthNet's samples: the 4:3 crop, the network's two sizes, and the augmentations of the paper and the ModelZoo."""
+"""DepthNet's samples: 4:3 crop, the network's two sizes, and the augmentations of paper and ModelZoo."""
 from __future__ import annotations
 
 import cv2
@@ -13,7 +13,8 @@ from src.method import Sample
 
 IMAGE_WH = (304, 228)
 MAP_WH = (74, 55)
-# The published crop of 640x480: columns 16:624, rows 12:468. Other sizes are cut to the same share of their middle.
+# The published crop of 640x480: columns 16:624, rows 12:468. Other sizes are cut to the same share of their
+# middle.
 CROP_SHARE = 0.95
 _ASPECT = 4.0 / 3.0
 
@@ -21,8 +22,8 @@ _ASPECT = 4.0 / 3.0
 def crop_box(image_hw: tuple[int, int], fit: str) -> tuple[int, int, int, int]:
     """Return left, top, width and height of the part of a picture that the network sees.
 
-    "crop" takes 95 % of the largest 4:3 rectangle in the middle (the published crop where the picture is 640x480),
-    "stretch" takes 95 % of the whole picture, whatever its aspect.
+    "crop" takes 95 % of the largest 4:3 rectangle in the middle (the published crop where the picture is
+    640x480), "stretch" takes 95 % of the whole picture, whatever its aspect.
     """
     height, width = image_hw
     if fit == "crop":
@@ -44,12 +45,13 @@ def network_image(rgb: np.ndarray, fit: str) -> np.ndarray:
 
 
 def published_truth(truth_m: np.ndarray, fit: str) -> np.ndarray:
-    """Return the truth as the ModelZoo counts it: the crop, resized linearly to (55, 74), holes blended in."""
+    """Return the truth as the ModelZoo counts it: the crop resized linearly to (55, 74), holes blended in."""
     x, y, w, h = crop_box(truth_m.shape, fit)
     return cv2.resize(truth_m[y:y + h, x:x + w], MAP_WH, interpolation=cv2.INTER_LINEAR)
 
 
-def place_in_picture(depth_m: np.ndarray, image_hw: tuple[int, int], fit: str) -> tuple[np.ndarray, np.ndarray]:
+def place_in_picture(depth_m: np.ndarray, image_hw: tuple[int, int],
+                     fit: str) -> tuple[np.ndarray, np.ndarray]:
     """Enlarge a map (55, 74) to the crop and place it in the picture.
 
     Returns:
@@ -65,7 +67,9 @@ def place_in_picture(depth_m: np.ndarray, image_hw: tuple[int, int], fit: str) -
 
 
 class TrainSamples:
-    """Augmented training samples: image (3, 228, 304), depth_m, valid (1, 55, 74), and keep (fc_width,) for dropout.
+    """Augmented training samples.
+
+    Columns: image (3, 228, 304), depth_m, valid (1, 55, 74), and keep (fc_width,) for dropout.
 
     Args:
         pairs: aligned pictures and depth maps.
@@ -99,7 +103,8 @@ class TrainSamples:
             shift = tuple(rng.uniform(-slack, slack, 2))
         rgb = _limit_size(rgb)
         image = _view(rgb, IMAGE_WH, s.fit, scale, rotation_deg, shift, flip, nearest=False) / np.float32(255)
-        map_m = _view(depth_m, MAP_WH, s.fit, scale, rotation_deg, shift, flip, nearest=True) / np.float32(scale)
+        enlarged = _view(depth_m, MAP_WH, s.fit, scale, rotation_deg, shift, flip, nearest=True)
+        map_m = enlarged / np.float32(scale)
         columns = {"image": to_chw(self._colors(image, rng)), "depth_m": map_m[None],
                    "valid": (map_m > 0).astype(np.float32)[None]}
         if self.dropout_units:

@@ -91,7 +91,7 @@ class LogDepthObjective(Objective):
 
 
 class FinePrediction(nn.Cell):
-    """The fine net on the frozen coarse net's output, which it gets exactly as evaluation feeds it: unclipped."""
+    """The fine net on the frozen coarse net's output, exactly as evaluation feeds it: unclipped."""
 
     def __init__(self, coarse: nn.Cell, fine: nn.Cell):
         super().__init__(auto_prefix=False)

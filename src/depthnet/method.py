@@ -24,7 +24,10 @@ _LOG_LIMIT = 20.0
 
 
 class DepthNet(Method):
-    """Eigen, Puhrsch and Fergus, "Depth Map Prediction from a Single Image using a Multi-Scale Deep Network", 2014."""
+    """Eigen, Puhrsch and Fergus, 2014.
+
+    "Depth Map Prediction from a Single Image using a Multi-Scale Deep Network".
+    """
 
     name = "depthnet"
     stage_names = ("coarse", "fine")
@@ -51,12 +54,16 @@ class DepthNet(Method):
         columns = ("image", "depth_m", "valid")
         if name == "coarse":
             objective = LogDepthObjective(networks["coarse"], s.loss, s.scale_invariant_lambda)
-            return Stage(name, "coarse net", objective, columns + (("keep",) if self._dropout_units(name) else ()),
-                         trained=("coarse",), learning_rate=s.coarse_learning_rate, epochs=s.epochs_coarse, steps=s.coarse_steps or None,
+            mask = ("keep",) if self._dropout_units(name) else ()
+            return Stage(name, "coarse net", objective, columns + mask,
+                         trained=("coarse",), learning_rate=s.coarse_learning_rate,
+                         epochs=s.epochs_coarse, steps=s.coarse_steps or None,
                          groups=(ParamGroup(r"^fc", s.coarse_fc_lr_scale),))
         prediction = FinePrediction(networks["coarse"], networks["fine"])
-        return Stage(name, "fine net", LogDepthObjective(prediction, s.loss, s.scale_invariant_lambda), columns,
-                     trained=("fine",), needs=("coarse",), learning_rate=s.fine_learning_rate, steps=s.fine_net_train_step,
+        objective = LogDepthObjective(prediction, s.loss, s.scale_invariant_lambda)
+        return Stage(name, "fine net", objective, columns,
+                     trained=("fine",), needs=("coarse",), learning_rate=s.fine_learning_rate,
+                     steps=s.fine_net_train_step,
                      groups=(ParamGroup(r"^conv2", s.fine_conv2_lr_scale),))
 
     def _dropout_units(self, stage: str) -> int:

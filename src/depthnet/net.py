@@ -16,7 +16,8 @@ MAP_HW = (55, 74)
 MAP_PIXELS = MAP_HW[0] * MAP_HW[1]
 
 
-def _conv(in_channels: int, out_channels: int, kernel: int, pad_mode: str = "same", stride: int = 1) -> nn.Conv2d:
+def _conv(in_channels: int, out_channels: int, kernel: int, pad_mode: str = "same",
+          stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(in_channels, out_channels, kernel, stride=stride, pad_mode=pad_mode, has_bias=True,
                      weight_init=HeNormal(nonlinearity="relu"), bias_init="zeros")
 
@@ -69,7 +70,8 @@ class CoarseNet(nn.Cell):
         x = ops.relu(self.deconv8(x))                           # (N, 64, 56, 76)
         # conv9 is valid in the columns: rows 56 + 1 -> 55, columns 76 -> 74
         x = ops.relu(self.conv9(self.pad9(ops.concat((x2, x), 1))))
-        x = self.conv12(self.conv11(self.conv10(x)))            # (N, 1, 55, 74), no activation between, as published
+        # no activation between these, as published
+        x = self.conv12(self.conv11(self.conv10(x)))            # (N, 1, 55, 74)
         x = self.fc13(x.reshape((-1, MAP_PIXELS)))
         return x.reshape((-1, 1, MAP_HW[0], MAP_HW[1]))
 
@@ -78,10 +80,9 @@ class EigenCoarseNet(nn.Cell):
     """The coarse net of Eigen, Puhrsch and Fergus (2014), figure 1: five convolutions and two dense layers.
 
     The paper's sizes need a stride of 2 in the fifth convolution (18x13 -> 8x6), which its figure does not
-    state.
-    The picture is centred first, as the paper's pre-trained layers expect (uncentred it trains several times slower).
-    Dropout of the hidden units is a mask that comes with the batch: a function of (seed, epoch, sample), so
-    that resumed and distributed runs drop the same units.
+    state. The picture is centred first, as the paper's pre-trained layers expect (uncentred it trains several
+    times slower). Dropout of the hidden units is a mask that comes with the batch: a function of (seed,
+    epoch, sample), so that resumed and distributed runs drop the same units.
 
     Inputs:
         image (N, 3, 228, 304) float32 in [0, 1];
@@ -99,7 +100,8 @@ class EigenCoarseNet(nn.Cell):
         self.conv3 = _conv(256, 384, 3)
         self.conv4 = _conv(384, 384, 3)
         self.conv5 = _conv(384, 256, 3, "valid", stride=2)
-        self.fc6 = nn.Dense(256 * 6 * 8, fc_width, weight_init=HeNormal(nonlinearity="relu"), bias_init="zeros")
+        self.fc6 = nn.Dense(256 * 6 * 8, fc_width, weight_init=HeNormal(nonlinearity="relu"),
+                            bias_init="zeros")
         self.fc7 = nn.Dense(fc_width, MAP_PIXELS, weight_init=Normal(0.005), bias_init="zeros")
         self.pool = nn.MaxPool2d(kernel_size=2, stride=2)
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What every training objective returns: (sum, count) of each named term; the trainer alone divides and reduces."""
+"""What training objectives return: (sum, count) of each named term; the trainer alone divides and reduces."""
 from __future__ import annotations
 
 from mindspore import nn, ops

@@ -54,14 +54,16 @@ def read_checkpoint(path: str | Path) -> dict[str, Parameter]:
             raise UserError(f"{path} is not a readable MindSpore checkpoint ({reason})") from None
 
 
-def load_network(network: nn.Cell, path: str | Path, prefix: str = "", allow_partial: bool = False) -> list[str]:
+def load_network(network: nn.Cell, path: str | Path, prefix: str = "",
+                 allow_partial: bool = False) -> list[str]:
     """Load a checkpoint into a network; every parameter must be there with its shape.
 
     Args:
         network: its parameters are set.
         path: the checkpoint.
         prefix: what the network's parameter names have in front of those of the checkpoint ("coarse.").
-        allow_partial: keep the initial values of parameters that the checkpoint lacks or holds in another shape.
+        allow_partial: keep the initial values of parameters that the checkpoint lacks or holds in another
+            shape.
 
     Returns:
         the names that were not loaded (empty unless `allow_partial`).
@@ -75,7 +77,8 @@ def load_network(network: nn.Cell, path: str | Path, prefix: str = "", allow_par
     shapes = [name for name, p in parameters.items() if name in stored and stored[name].shape != p.shape]
     unknown = [name for name in stored if name not in parameters and not name.startswith(_OPTIMIZER_STATE)]
     if (missing or shapes or unknown) and not allow_partial:
-        raise UserError(f"{path} does not fit {type(network).__name__}: {_differences(missing, shapes, unknown)}; "
+        differences = _differences(missing, shapes, unknown)
+        raise UserError(f"{path} does not fit {type(network).__name__}: {differences}; "
                         "is it of this network and these settings?")
     skipped = [*missing, *shapes]
     if len(skipped) == len(parameters):
@@ -87,9 +90,9 @@ def load_network(network: nn.Cell, path: str | Path, prefix: str = "", allow_par
 
 
 def _differences(missing: list[str], shapes: list[str], unknown: list[str]) -> str:
+    kinds = ((missing, "parameters missing"), (shapes, "of another shape"), (unknown, "unknown"))
     parts = [f"{len(names)} {what} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
-             for names, what in ((missing, "parameters missing"), (shapes, "of another shape"), (unknown, "unknown"))
-             if names]
+             for names, what in kinds if names]
     return ", ".join(parts)
 
 
@@ -99,7 +102,8 @@ def _save(entries: list[dict[str, Any]], path: Path) -> None:
         temporary.chmod(0o644)  # MindSpore makes its files read-only
 
 
-def save_network(network: nn.Cell, path: Path, prefix: str, values: Mapping[str, Parameter] | None = None) -> None:
+def save_network(network: nn.Cell, path: Path, prefix: str,
+                 values: Mapping[str, Parameter] | None = None) -> None:
     """Write a network's parameters under their own names.
 
     Args:
@@ -135,7 +139,8 @@ def named_paths(settings: Settings, networks: Mapping[str, object]) -> dict[str,
     return table
 
 
-def trained_path(method: Method, net: str, networks: Mapping[str, object], folder: Path | None = None) -> Path:
+def trained_path(method: Method, net: str, networks: Mapping[str, object],
+                 folder: Path | None = None) -> Path:
     """Return the checkpoint of a network: `--ckpt`, else Final<Net>.ckpt, else the `_rank0` name.
 
     Args:
@@ -168,7 +173,7 @@ def load_trained(method: Method, graph: Graph, folder: Path | None = None) -> di
 
 
 def save_state(path: Path, parameters: Mapping[str, Parameter], progress: Mapping[str, Any]) -> None:
-    """Write everything that resuming needs: parameters of all kinds by unique names, and the progress as JSON."""
+    """Write everything that resuming needs: parameters of all kinds by unique names, the progress as JSON."""
     entries = [{"name": name, "data": ms.Tensor(p.asnumpy())} for name, p in parameters.items()]
     text = np.frombuffer(json.dumps(progress).encode("utf-8"), np.uint8).astype(np.int32)
     entries.append({"name": "progress", "data": ms.Tensor(text)})

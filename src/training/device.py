@@ -16,8 +16,8 @@ from src.errors import UserError
 def set_up_device(settings: Settings) -> tuple[int, int]:
     """Select the device, join the other ranks, seed everything; return (rank, number of ranks).
 
-    A run is distributed where RANK_SIZE (a rank table's, with RANK_TABLE_FILE and RANK_ID) or MS_WORKER_NUM (set by
-    `msrun`) is above 1; the collective is HCCL on Ascend and MindSpore's own on the CPU.
+    A run is distributed where RANK_SIZE (a rank table's, with RANK_TABLE_FILE and RANK_ID) or MS_WORKER_NUM
+    (set by `msrun`) is above 1; the collective is HCCL on Ascend and MindSpore's own on the CPU.
 
     Raises:
         UserError: the device is not there, or the other processes cannot be reached.
@@ -40,7 +40,10 @@ def set_up_device(settings: Settings) -> tuple[int, int]:
 
 
 def _select(settings: Settings) -> str:
-    """Set the device that `device_target` names; auto takes Ascend where there is one, else says that it is CPU."""
+    """Set the device that `device_target` names.
+
+    auto takes Ascend where there is one, else says that it is CPU.
+    """
     wanted = settings.device_target
     device_id = settings.device_id
     if not settings.given("device_id"):  # a rank table's launcher says it by the environment
@@ -55,7 +58,8 @@ def _select(settings: Settings) -> str:
             if wanted == "auto" and target == "Ascend":
                 continue
             reason = str(error).splitlines()[0]
-            raise UserError(f"--device_target {target} is not available ({reason}); give --device_target CPU") from None
+            raise UserError(f"--device_target {target} is not available ({reason}); "
+                            "give --device_target CPU") from None
         if wanted == "auto" and target == "CPU":
             print("no Ascend device here: running on the CPU", flush=True)
         return target

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a training leaves to look at: progress bar, ModelZoo log lines, metrics.jsonl, TensorBoard, pictures."""
+"""What training leaves to look at: progress bar, ModelZoo log lines, metrics.jsonl, TensorBoard, pictures."""
 from __future__ import annotations
 
 import json
@@ -21,8 +21,8 @@ class RunLog:
 
     Args:
         folder: `train_url`.
-        resume_before: (stage names done before, stage, step) to continue behind; rows beyond are dropped. None
-            starts anew.
+        resume_before: (stage names done before, stage, step) to continue behind; rows beyond are dropped.
+            None starts anew.
     """
 
     def __init__(self, folder: Path, resume_before: tuple[tuple[str, ...], str, int] | None = None):

@@ -11,9 +11,10 @@ from src.config import Settings
 def learning_rates(base: float, total_steps: int, settings: Settings) -> np.ndarray:
     """Return the learning rate of each step, (total_steps,) float32.
 
-    A linear warm-up over `warmup_steps` (the first step has 1 / warmup_steps of the rate), then `lr_schedule`:
-    constant; cosine from 1 to `lr_final_scale`; exponential `lr_decay_rate ** (t / lr_decay_steps)`; step the
-    same with t / lr_decay_steps rounded down. t counts from the start of the training.
+    A linear warm-up over `warmup_steps` (the first step has 1 / warmup_steps of the rate), then
+    `lr_schedule`: constant; cosine from 1 to `lr_final_scale`; exponential
+    `lr_decay_rate ** (t / lr_decay_steps)`; step the same with t / lr_decay_steps rounded down. t counts
+    from the start of the training.
     """
     s = settings
     t = np.arange(total_steps, dtype=np.float64)

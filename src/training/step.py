@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""One optimizer step: forward, backward, reduction over ranks, clipping, update, moving average; compiled whole."""
+"""One optimizer step: forward, backward, rank reduction, clipping, update, moving average; compiled whole."""
 from __future__ import annotations
 
 import re
@@ -17,7 +17,8 @@ from src.training.schedule import learning_rates
 _SCALE_WINDOW = 1000  # steps without overflow after which the loss scale doubles
 
 
-def _param_groups(stage: Stage, networks: Mapping[str, nn.Cell], settings: Settings, rates: np.ndarray) -> list[dict]:
+def _param_groups(stage: Stage, networks: Mapping[str, nn.Cell], settings: Settings,
+                  rates: np.ndarray) -> list[dict]:
     """Sort the trained parameters by learning-rate factor, and by whether weight decay touches them."""
     groups: dict[tuple[float, bool], list[Parameter]] = {}
     for net in stage.trained:
@@ -31,7 +32,8 @@ def _param_groups(stage: Stage, networks: Mapping[str, nn.Cell], settings: Setti
             for (scale, decays), parameters in groups.items()]
 
 
-def build_optimizer(stage: Stage, networks: Mapping[str, nn.Cell], settings: Settings, total_steps: int) -> nn.Optimizer:
+def build_optimizer(stage: Stage, networks: Mapping[str, nn.Cell], settings: Settings,
+                    total_steps: int) -> nn.Optimizer:
     """Return Adam or SGD with momentum over the stage's trained networks, with the schedule built in."""
     s = settings
     groups = _param_groups(stage, networks, s, learning_rates(stage.learning_rate, total_steps, s))
@@ -51,8 +53,8 @@ class TrainStep(nn.Cell):
         ranks: number of processes that train together (data parallel).
 
     Calling it with the columns of `accumulate_steps` micro-batches makes one step and returns
-    (values, counts, finite): the sum and count of each term over everything, as float32 arrays, and whether the
-    update was made (False where O2's gradients overflowed).
+    (values, counts, finite): the sum and count of each term over everything, as float32 arrays, and whether
+    the update was made (False where O2's gradients overflowed).
     """
 
     def __init__(self, stage: Stage, networks: Mapping[str, nn.Cell], settings: Settings, total_steps: int,
@@ -71,7 +73,8 @@ class TrainStep(nn.Cell):
         self.ema_decay = settings.ema_decay
         self.ema = self.parameters.clone(prefix="ema", init="same") if settings.ema_decay else ()
         self.accumulate_steps = settings.accumulate_steps
-        self.gradients = self.parameters.clone(prefix="grad", init="zeros") if self.accumulate_steps > 1 else ()
+        self.gradients = (self.parameters.clone(prefix="grad", init="zeros")
+                          if self.accumulate_steps > 1 else ())
         self.grad_fn = ms.value_and_grad(self._scaled_loss, None, self.parameters, has_aux=True)
         wrap = ms.jit if stage.compiled else (lambda function: function)
         self._counts = wrap(self.reduced_counts)
@@ -102,8 +105,8 @@ class TrainStep(nn.Cell):
     def put(self, values: Mapping[str, np.ndarray]) -> None:
         """Set trained parameters by their names.
 
-        Assigned in place: after `Parameter.set_data` a compiled step goes on with the new values, but what the
-        parameter shows outside of it would stand still.
+        Assigned in place: after `Parameter.set_data` a compiled step goes on with the new values, but what
+        the parameter shows outside of it would stand still.
         """
         for parameter in self.parameters:
             if parameter.name in values:

@@ -73,7 +73,8 @@ class Trainer:
         names = self.method.stage_names
         unknown = [name for name in self.settings.stages if name not in names]
         if unknown:
-            raise UserError(f"--stages {','.join(unknown)} is not known: {self.method.name} has {', '.join(names)}")
+            raise UserError(f"--stages {','.join(unknown)} is not known: "
+                            f"{self.method.name} has {', '.join(names)}")
         return tuple(name for name in names if name in self.settings.stages) or names
 
     def run(self) -> None:
@@ -128,10 +129,11 @@ class Trainer:
             raise UserError(f"--pre_trained {entry}: {name} is none of {', '.join(self.networks)}")
         skipped = checkpoints.load_network(self.networks[name], path, f"{name}.", self.settings.allow_partial)
         if skipped and self.log:
-            self.log.say(f"{name}: {len(skipped)} parameters are not in {path} and start anew: {', '.join(skipped)}")
+            self.log.say(f"{name}: {len(skipped)} parameters are not in {path} and start anew: "
+                         f"{', '.join(skipped)}")
 
     def _load_needed(self, stage: Stage) -> None:
-        """Load the networks that the stage builds on, unless an earlier stage of this run has trained them."""
+        """Load the networks that the stage builds on, unless an earlier stage of this run trained them."""
         for name in stage.needs:
             if name not in self.trained:
                 path = checkpoints.trained_path(self.method, name, self.networks)
@@ -140,8 +142,8 @@ class Trainer:
 
     def _open(self, stage: str) -> TrainLoader:
         s = self.settings
-        return TrainLoader(self.method.train_samples(stage), s.batch_size, s.seed, s.num_parallel_workers, self.rank,
-                           self.ranks)
+        return TrainLoader(self.method.train_samples(stage), s.batch_size, s.seed, s.num_parallel_workers,
+                           self.rank, self.ranks)
 
     def _train_stage(self, name: str, loader: TrainLoader, done: tuple[str, ...], stored: dict,
                      first_step: int) -> None:
@@ -236,8 +238,8 @@ class _StageLoop:
         # in float16 an overflow is skipped and the loss scale halved, until that can help no more
         if not np.isfinite(loss) and (applied or self.step.loss_scale() <= 1.0):
             files = "; ".join(self.loader.samples.describe(int(i)) for batch in group for i in batch.indices)
-            raise UserError(f"the loss became {loss} in step {number} of the {self.stage.title}; its samples: "
-                            f"{files}. Look at these files, or lower the learning rate")
+            raise UserError(f"the loss became {loss} in step {number} of the {self.stage.title}; "
+                            f"its samples: {files}. Look at these files, or lower the learning rate")
         terms = dict(zip(self.stage.objective.terms, means.astype(float).tolist()))
         return {"step": number, "epoch": number * len(group) // self.loader.batches_per_epoch, "loss": loss,
                 "terms": terms, "learning_rate": float(self.rates[number]), "applied": applied}
@@ -279,7 +281,8 @@ class _StageLoop:
 
     def _predictions(self, limit: int):
         runners = network_runners({m.name: self.trainer.networks[m.name] for m in self.graph.models})
-        return predict(self.method, self.graph, runners, read_samples(self.method, self.validation_samples, limit))
+        samples = read_samples(self.method, self.validation_samples, limit)
+        return predict(self.method, self.graph, runners, samples)
 
     def _validate(self, made: int) -> None:
         """Measure on the validation set by the last of the protocols; keep the best checkpoint."""
