@@ -13,7 +13,7 @@ from src.errors import run_command
 from src.evaluation import Evaluation, chosen_protocols
 from src.files import atomic_path
 from src.method import Method, Sample, build_method
-from src.prediction import external_map, predict, read_samples
+from src.prediction import external_map, network_runners, predict, read_samples
 from src.visualize import panel, save_picture
 
 _DESCRIPTION = """Evaluate a trained depth method, or depth maps that another program wrote.
@@ -52,7 +52,7 @@ def _external(settings: Settings,
 
 
 def _predicted(method: Method, samples: Iterator[Sample]) -> Iterator[tuple[Sample, dict[str, np.ndarray]]]:
-    from src.deploy.runtimes import network_runners  # MindSpore is imported once settings and data are right
+    # MindSpore is imported once settings and data are right
     from src.training.checkpoints import load_trained
     from src.training.device import set_up_device
 

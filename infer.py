@@ -61,7 +61,7 @@ def main(argv: list[str]) -> None:
         graph, runners = open_runners(method, settings.model)
         entries = list(_infer_files(method, graph, runners, rows))
     index = {"method": method.name, "unit": "m", "depth": method.depth_kind, "png_scale": settings.png_scale,
-             "model": settings.model, "samples": entries}
+             "model": settings.model, "samples": entries, "settings": settings.plain()}
     write_json(Path(settings.output_dir) / "index.json", index)
     print(f"{len(entries)} depth maps ({method.depth_kind} in metres) written to {settings.output_dir}")
 

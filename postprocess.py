@@ -38,7 +38,7 @@ def main(argv: list[str]) -> None:
 
 def _settings_of(manifest: dict, given: Settings) -> Settings:
     """Return the settings of preprocess.py with those that postprocess.py was given."""
-    if given.flip_average or manifest["settings"]["flip_average"]:
+    if given.flip_average:
         raise UserError("the C++ program runs each picture once: --flip_average is eval.py's alone")
     settings = Settings({name: tuple(value) if isinstance(value, list) else value
                          for name, value in manifest["settings"].items()})

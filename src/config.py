@@ -86,13 +86,14 @@ def _to_float(value: Any) -> float:
     return float(value)
 
 
+_TRUTH = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("false", "0", "no", "off"), False)
+
+
 def _to_bool(value: Any) -> bool:
-    text = str(value).lower()
-    if text in ("true", "1", "yes", "on"):
-        return True
-    if text in ("false", "0", "no", "off"):
-        return False
-    raise ValueError(value)
+    try:
+        return _TRUTH[str(value).lower()]
+    except KeyError:
+        raise ValueError(value) from None
 
 
 def _to_str(value: Any) -> str:
@@ -252,16 +253,25 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(f"{message} (see --help)")
 
 
-def _tokens(argv: list[str], names: Mapping[str, Option]) -> list[str]:
-    """Check every `--name` before argparse sees it, so that a typo is answered with the nearest name."""
-    for token in argv:
+def _tokens(argv: list[str], names: Mapping[str, Option], has_positionals: bool) -> list[str]:
+    """Check every `--name` before argparse sees it, so that a typo is answered with the nearest name.
+
+    Beside positionals, a flag followed by no truth value means true: `--flip_average photo.jpg` keeps
+    its photo.
+    """
+    tokens = []
+    for token, following in zip(argv, [*argv[1:], ""]):
         if token.startswith("--") and token not in ("--", "--help"):
             name = token[2:].split("=", 1)[0]
             if name not in names:
                 near = difflib.get_close_matches(name, names, 1, 0.5)
                 hint = f"did you mean --{near[0]}?" if near else "see --help"
                 raise UserError(f"unknown setting --{name}; {hint}")
-    return argv
+            is_flag = has_positionals and names[name].type == "bool" and "=" not in token
+            if is_flag and following.lower() not in _TRUTH:
+                token = f"{token}=true"
+        tokens.append(token)
+    return tokens
 
 
 def _build_parser(command: str, description: str, sections: list[Section],
@@ -326,7 +336,7 @@ def load_settings(command: str, description: str, argv: list[str],
     options = {name: option for section in sections for option in section.options
                for name in (option.name, *option.aliases)}
     parser = _build_parser(command, description, sections, positionals or {})
-    given = vars(parser.parse_args(_tokens(argv, options)))
+    given = vars(parser.parse_args(_tokens(argv, options, bool(positionals))))
 
     preset_name = given.get("preset", from_file.get("preset"))
     preset_name = options["preset"].parse(preset_name)
@@ -364,11 +374,9 @@ def _trained_with(places: list[Path], method: str, own: Section) -> dict[str, An
     """
     folders = (folder for place in places for folder in (place, *list(place.absolute().parents)[:2]))
     path = next((folder / "config.yaml" for folder in folders if (folder / "config.yaml").is_file()), None)
-    if path is None:
-        return {}
-    saved = _read_yaml(str(path))
-    if saved.get("method") != method:
-        return {}
+    saved = yaml.safe_load(path.read_text(encoding="utf-8")) if path else {}
+    if not isinstance(saved, dict) or saved.get("method") != method:
+        return {}  # another program's file, or another method's
     values = {o.name: saved[o.name] for o in own.options if o.name in saved and not o.shorthand}
     changed = [f"{o.name} {values[o.name]}" for o in own.options
                if o.name in values and values[o.name] != o.default]

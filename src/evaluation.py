@@ -37,6 +37,8 @@ class _OwnFigures:
         for name, (total, count) in figures.items():
             if count == 0:
                 continue
+            if not np.isfinite(total):
+                raise UserError(f"its own figure {name} is {total}")
             before = self._totals.get(name, (0.0, 0.0))
             added = (total, count) if self.pooling == "pixel" else (total / count, 1)
             self._totals[name] = (before[0] + added[0], before[1] + added[1])

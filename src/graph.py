@@ -97,7 +97,8 @@ class Graph:
             if any(f"{model.name}:{spec.name}" in needed for spec in model.outputs):
                 kept.append(model)
                 needed |= {wire.source for wire in model.inputs}
-        return Graph(self.inputs, tuple(reversed(kept)), tuple(results))
+        inputs = tuple(spec for spec in self.inputs if f"input:{spec.name}" in needed)
+        return Graph(inputs, tuple(reversed(kept)), tuple(results))
 
     def results_of(self, nets: tuple[str, ...]) -> tuple[str, ...]:
         """Return the results that these models make."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -17,7 +18,35 @@ from src.errors import UserError
 from src.graph import Graph
 from src.method import Method, Sample
 
-Runners = Mapping[str, Callable[..., tuple[np.ndarray, ...]]]
+if TYPE_CHECKING:
+    from mindspore import nn
+
+# Takes a model's inputs as NumPy batches and returns its outputs as NumPy batches.
+Runner = Callable[..., tuple[np.ndarray, ...]]
+Runners = Mapping[str, Runner]
+
+
+def as_arrays(outputs: object) -> tuple[np.ndarray, ...]:
+    """Return a network's output tensor or tensors as NumPy arrays, at least float32."""
+    outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+    arrays = (output.asnumpy() for output in outputs)
+    return tuple(a.astype(np.float32) if a.dtype == np.float16 else a for a in arrays)  # O2 while training
+
+
+def network_runner(network: nn.Cell) -> Runner:
+    """Run a MindSpore network in inference mode."""
+    from mindspore import Tensor
+
+    def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        network.set_train(False)
+        return as_arrays(network(*(Tensor(value) for value in inputs)))
+
+    return run
+
+
+def network_runners(networks: Mapping[str, nn.Cell]) -> dict[str, Runner]:
+    """Return a runner for each network."""
+    return {name: network_runner(network) for name, network in networks.items()}
 
 
 def read_samples(method: Method, samples: Sequence[Sample], limit: int = 0) -> Iterator[Sample]:

@@ -42,10 +42,10 @@ def test_later_layers_win(tmp_path):
     """Defaults < preset < file < command line, seen on one setting: 32, 8, 5, 3."""
     file = yaml_file(tmp_path, "batch_size: 5\ndropout: 0.25\n")
     assert settings().batch_size == 32
-    assert settings("--preset", "cpu").batch_size == 8
+    assert settings("--preset", "cpu").batch_size == 4
     assert settings("--preset", "cpu", "--config_path", file).batch_size == 5
     last = settings("--config_path", file, "--batch_size", "3", "--preset=cpu")
-    assert (last.batch_size, last.dropout, last.fc_width) == (3, 0.25, 1024)
+    assert (last.batch_size, last.dropout, last.fc_width) == (3, 0.25, 512)
     assert last.given("fc_width") and last.given("batch_size") and not last.given("momentum")
 
 
@@ -221,7 +221,7 @@ def test_an_edited_copy_of_the_defaults_is_a_configuration(tmp_path):
     changed = {name for name in read if read.given(name)}
     assert changed == {"batch_size", "dropout", "config_path"}
     preset = settings("--config_path", edited_copy(tmp_path, edit), "--preset", "cpu")
-    assert (preset.batch_size, preset.fc_width) == (7, 1024)
+    assert (preset.batch_size, preset.fc_width) == (7, 512)
 
 
 def test_what_an_edited_copy_cannot_change_is_refused(tmp_path):
@@ -335,3 +335,8 @@ def test_the_training_beside_a_given_checkpoint_says_which_network_it_is(tmp_pat
     assert net_of("--ckpt", "coarse=/nowhere/FinalCoarseNet.ckpt") == "modelzoo"
     assert net_of("--train_url", str(tmp_path / "Model"),
                   "--ckpt", "fine=/nowhere/FinalFineNet.ckpt") == "eigen"
+
+
+def test_a_flag_does_not_eat_a_positional():
+    chosen = load_settings("infer", "", ["--flip_average", "photo.jpg", "Model"], {"input": "", "model": ""})
+    assert (chosen.flip_average, chosen.input, chosen.model) == (True, "photo.jpg", "Model")

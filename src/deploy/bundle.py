@@ -15,7 +15,7 @@ from tqdm import tqdm
 from src.datasets.loader import ahead
 from src.errors import UserError
 from src.evaluation import chosen_protocols
-from src.files import write_bytes, write_json
+from src.files import atomic_path, write_bytes, write_json
 from src.graph import DTYPES
 from src.method import Method, Sample
 
@@ -30,6 +30,8 @@ def write_bundle(method: Method, folder: Path) -> int:
     written last, so that a folder with a manifest is whole.
     """
     settings = method.settings
+    if settings.flip_average:
+        raise UserError("the C++ program runs each picture once: --flip_average is eval.py's alone")
     samples = method.eval_samples()
     total = min(len(samples), settings.limit or len(samples))
     (folder / "manifest.json").unlink(missing_ok=True)
@@ -56,7 +58,8 @@ def write_bundle(method: Method, folder: Path) -> int:
 
 def _write_extras(sample: Sample, folder: Path) -> list[str]:
     for key, values in sample.extras.items():
-        np.save(folder / f"{sample.name}_{key}.npy", values)
+        with atomic_path(folder / f"{sample.name}_{key}.npy") as temporary:
+            np.save(temporary, values)
     return list(sample.extras)
 
 
@@ -89,7 +92,7 @@ def read_results(method: Method, manifest: dict[str, Any], labels: Path,
     for entry in manifest["samples"]:
         name = entry["name"]
         truth_m = _read_array(labels / f"{name}.bin", tuple(entry["label_shape"]), "float32")
-        extras = {key: np.load(labels / f"{name}_{key}.npy", allow_pickle=False) for key in entry["extras"]}
+        extras = {key: _read_extra(labels / f"{name}_{key}.npy") for key in entry["extras"]}
         sample = Sample(name, {}, None, truth_m, extras)
         maps = {}
         for k, result in enumerate(method.graph.results):
@@ -97,6 +100,13 @@ def read_results(method: Method, manifest: dict[str, Any], labels: Path,
             raw = _read_array(results / f"{name}_{k}.bin", spec.shape, spec.dtype)
             maps[result] = method.decode(result, raw, sample)
         yield sample, maps
+
+
+def _read_extra(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"cannot read {path} ({error}); run preprocess.py again") from None
 
 
 def _read_array(path: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray:

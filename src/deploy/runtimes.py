@@ -1,47 +1,16 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runners of the graph's models: MindSpore networks, MindIR files, ONNX files.
-
-A runner takes the model's inputs as NumPy batches and returns its outputs as NumPy batches.
-"""
+"""Runners of the graph's models from files: checkpoints, MindIR, ONNX."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from src.errors import UserError
 from src.graph import Graph
 from src.method import Method
-
-if TYPE_CHECKING:
-    from mindspore import nn
-
-Runner = Callable[..., tuple[np.ndarray, ...]]
-
-
-def _as_arrays(outputs: object) -> tuple[np.ndarray, ...]:
-    outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
-    arrays = (output.asnumpy() for output in outputs)
-    return tuple(a.astype(np.float32) if a.dtype == np.float16 else a for a in arrays)  # O2 while training
-
-
-def network_runner(network: nn.Cell) -> Runner:
-    """Run a MindSpore network in inference mode."""
-    from mindspore import Tensor
-
-    def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-        network.set_train(False)
-        return _as_arrays(network(*(Tensor(value) for value in inputs)))
-
-    return run
-
-
-def network_runners(networks: Mapping[str, nn.Cell]) -> dict[str, Runner]:
-    """Return a runner for each network."""
-    return {name: network_runner(network) for name, network in networks.items()}
+from src.prediction import Runner, as_arrays, network_runners
 
 
 def _first_line(error: Exception) -> str:
@@ -72,7 +41,7 @@ def mindir_runner(path: Path) -> Runner:
         raise UserError(f"{path} cannot be loaded as MindIR ({reason}); export it again") from None
 
     def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-        return _as_arrays(cell(*(ms.Tensor(value) for value in inputs)))
+        return as_arrays(cell(*(ms.Tensor(value) for value in inputs)))
 
     return _checked(run, path)
 

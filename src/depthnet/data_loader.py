@@ -101,7 +101,7 @@ class TrainSamples:
             rotation_deg = rng.uniform(-s.rotation_deg, s.rotation_deg)
             slack = (1.0 - 1.0 / scale) / 2.0  # the enlarged crop stays inside the published one
             shift = tuple(rng.uniform(-slack, slack, 2))
-        rgb = _limit_size(rgb)
+        rgb = _limit_size(rgb, s.fit)
         image = _view(rgb, IMAGE_WH, s.fit, scale, rotation_deg, shift, flip, nearest=False) / np.float32(255)
         enlarged = _view(depth_m, MAP_WH, s.fit, scale, rotation_deg, shift, flip, nearest=True)
         map_m = enlarged / np.float32(scale)
@@ -122,12 +122,13 @@ class TrainSamples:
         return image
 
 
-def _limit_size(rgb: np.ndarray) -> np.ndarray:
+def _limit_size(rgb: np.ndarray, fit: str) -> np.ndarray:
     """Shrink large pictures by area first, since the warp interpolates between neighbours only."""
-    factor = 2 * IMAGE_WH[0] / CROP_SHARE / rgb.shape[1]
+    _, _, w, h = crop_box(rgb.shape[:2], fit)
+    factor = 2 * max(IMAGE_WH[0] / w, IMAGE_WH[1] / h)  # leaves the crop twice the network's size
     if factor > 0.8:
         return rgb
-    size = (round(rgb.shape[1] * factor), max(1, round(rgb.shape[0] * factor)))
+    size = (max(1, round(rgb.shape[1] * factor)), max(1, round(rgb.shape[0] * factor)))
     return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
 
 

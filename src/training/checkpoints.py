@@ -141,7 +141,7 @@ def named_paths(settings: Settings, networks: Mapping[str, object]) -> dict[str,
 
 def trained_path(method: Method, net: str, networks: Mapping[str, object],
                  folder: Path | None = None) -> Path:
-    """Return the checkpoint of a network: `--ckpt`, else Final<Net>.ckpt, else the `_rank0` name.
+    """Return the checkpoint of a network: `--ckpt`, else the newer of Final<Net>.ckpt and its `_rank0` name.
 
     Args:
         method: gives names and settings.
@@ -154,8 +154,9 @@ def trained_path(method: Method, net: str, networks: Mapping[str, object],
         return named[net]
     folder = folder or Path(method.settings.train_url) / "Ckpt"
     final = folder / f"{file_stem(method, net)}.ckpt"
-    rank0 = final.with_name(f"{final.stem}_rank0.ckpt")
-    return rank0 if rank0.is_file() and not final.is_file() else final
+    rank0 = final.with_name(f"{final.stem}_rank0.ckpt")  # as distributed runs write it
+    present = [path for path in (final, rank0) if path.is_file()]
+    return max(present, key=lambda path: path.stat().st_mtime) if present else final
 
 
 def load_trained(method: Method, graph: Graph, folder: Path | None = None) -> dict[str, nn.Cell]:

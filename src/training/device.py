@@ -13,18 +13,22 @@ from src.config import Settings
 from src.errors import UserError
 
 
-def set_up_device(settings: Settings) -> tuple[int, int]:
+def set_up_device(settings: Settings, distributed: bool = False) -> tuple[int, int]:
     """Select the device, join the other ranks, seed everything; return (rank, number of ranks).
 
-    A run is distributed where RANK_SIZE (a rank table's, with RANK_TABLE_FILE and RANK_ID) or MS_WORKER_NUM
-    (set by `msrun`) is above 1; the collective is HCCL on Ascend and MindSpore's own on the CPU.
+    With `distributed`, RANK_SIZE (a rank table's, with RANK_TABLE_FILE and RANK_ID) or MS_WORKER_NUM (set by
+    `msrun`) above 1 makes this one process of several; the collective is HCCL on Ascend and MindSpore's own
+    on the CPU. Commands other than train.py run alone, whatever the shell exports.
 
     Raises:
         UserError: the device is not there, or the other processes cannot be reached.
     """
     ms.set_context(mode=ms.PYNATIVE_MODE)
-    target = _select(settings)
-    ranks = int(os.environ.get("RANK_SIZE", os.environ.get("MS_WORKER_NUM", "1")))
+    ranks = _environment("RANK_SIZE", _environment("MS_WORKER_NUM", 1)) if distributed else 1
+    # the launcher of several processes gives each its device; alone, what the user says wins
+    from_launcher = ranks > 1 or not settings.given("device_id")
+    target = _select(settings, _environment("DEVICE_ID", settings.device_id) if from_launcher
+                     else settings.device_id)
     rank = 0
     if ranks > 1:
         try:
@@ -39,15 +43,20 @@ def set_up_device(settings: Settings) -> tuple[int, int]:
     return rank, ranks
 
 
-def _select(settings: Settings) -> str:
+def _environment(name: str, default: int) -> int:
+    """Return a number that the shell or a launcher exports."""
+    text = os.environ.get(name, "").strip()
+    if text and not text.isdecimal():
+        raise UserError(f"the environment variable {name} is {text!r}, not a number; unset it")
+    return int(text) if text else default
+
+
+def _select(settings: Settings, device_id: int) -> str:
     """Set the device that `device_target` names.
 
     auto takes Ascend where there is one, else says that it is CPU.
     """
     wanted = settings.device_target
-    device_id = settings.device_id
-    if not settings.given("device_id"):  # a rank table's launcher says it by the environment
-        device_id = int(os.environ.get("DEVICE_ID", device_id))
     for target in ("Ascend", "CPU") if wanted == "auto" else (wanted,):
         try:
             if target == "CPU":

@@ -12,6 +12,7 @@ import numpy as np
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
+from src.errors import UserError
 from src.files import write_text
 from src.visualize import save_picture
 
@@ -21,32 +22,40 @@ class RunLog:
 
     Args:
         folder: `train_url`.
-        resume_before: (stage names done before, stage, step) to continue behind; rows beyond are dropped.
-            None starts anew.
+        first_steps: the stages to train and the step that each starts with; their rows from there on are
+            dropped, those of other stages stay. None starts anew.
+
+    Raises:
+        UserError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, resume_before: tuple[tuple[str, ...], str, int] | None = None):
+    def __init__(self, folder: Path, first_steps: Mapping[str, int] | None = None):
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
         self._rows = folder / "metrics.jsonl"
-        if resume_before is None:
-            write_text(self._rows, "")
-        else:
-            self._drop_rows_beyond(*resume_before)
-        self._log = (folder / "train.log").open("w" if resume_before is None else "a", encoding="utf-8")
-        self._metrics = self._rows.open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(folder / "summary"))
+        kept = [] if first_steps is None else self._rows_before(first_steps)
+        write_text(self._rows, "".join(json.dumps(row) + "\n" for row in kept))
+        try:
+            self._log = (folder / "train.log").open("a" if kept else "w", encoding="utf-8")
+            self._metrics = self._rows.open("a", encoding="utf-8")
+            if not kept:  # an earlier training's curves would run into ours
+                for events in (folder / "summary").glob("events.out.tfevents.*"):
+                    events.unlink()
+            self._board = SummaryWriter(str(folder / "summary"))
+        except OSError as error:
+            raise UserError(f"cannot write to --train_url {folder}: {error.strerror or error}") from None
         self._bar: tqdm | None = None
 
-    def _drop_rows_beyond(self, done: tuple[str, ...], stage: str, step: int) -> None:
-        if not self._rows.exists():
-            return
+    def _rows_before(self, first_steps: Mapping[str, int]) -> list[dict]:
+        if not self._rows.is_file():
+            return []
         lines = self._rows.read_text(encoding="utf-8").splitlines(keepends=True)
         rows = [json.loads(line) for line in lines if line.endswith("\n")]  # a crash may tear the last one
         # a validation is numbered by the steps made before it, a training step by its own number
-        kept = [r for r in rows if r["stage"] in done or
-                (r["stage"] == stage and r["step"] < step + ("validation" in r))]
-        write_text(self._rows, "".join(json.dumps(row) + "\n" for row in kept))
+        def comes_again(row: dict) -> bool:
+            first = first_steps.get(row["stage"])
+            return first is not None and row["step"] >= first + ("validation" in row and first > 0)
+
+        return [row for row in rows if not comes_again(row)]
 
     def start_stage(self, title: str, first: int, total: int) -> None:
         """Open the bar of a stage (on a terminal only)."""

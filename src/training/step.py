@@ -147,10 +147,10 @@ class TrainStep(nn.Cell):
         """Reduce, unscale, clip and apply gradients; return whether they were finite."""
         if self.ranks > 1:
             gradients = self.map(self.all_reduce, gradients)
-        finite = ms.Tensor(True)
         if self.scaler is not None:
             gradients = self.scaler.unscale(gradients)
-            finite = ms.amp.all_finite(gradients)
+        finite = ms.amp.all_finite(gradients)  # no NaN reaches a weight
+        if self.scaler is not None:
             finite = ops.depend(finite, self.scaler.adjust(finite))
         if self.grad_clip > 0:
             gradients = ops.clip_by_global_norm(gradients, self.grad_clip)
@@ -162,9 +162,12 @@ class TrainStep(nn.Cell):
         return finite
 
     def _move_average(self):
+        """Move the averages; the first steps move them faster, away from the random weights."""
+        made = self.optimizer.global_step.astype(ms.float32)  # steps, this one included
+        decay = ops.minimum(self.ema_decay, made / (made + 9.0))
         done = True
         for average, parameter in zip(self.ema, self.parameters):
-            value = average * self.ema_decay + parameter * (1.0 - self.ema_decay)
+            value = average * decay + parameter * (1.0 - decay)
             done = ops.depend(done, ops.assign(average, value))
         return done
 

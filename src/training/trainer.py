@@ -3,6 +3,8 @@
 """The training loop of every method: stages in order, validation, checkpoints, exact resuming."""
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,15 +12,13 @@ from pathlib import Path
 
 import mindspore as ms
 import numpy as np
-import yaml
 
 from src.datasets.loader import Batch, TrainLoader
-from src.deploy.runtimes import network_runners
 from src.errors import UserError
 from src.evaluation import Evaluation, chosen_protocols
 from src.files import write_json
 from src.method import Method, Stage
-from src.prediction import predict, read_samples
+from src.prediction import network_runners, predict, read_samples
 from src.training import checkpoints
 from src.training.device import set_up_device
 from src.training.logs import RunLog
@@ -39,7 +39,7 @@ def train(method: Method) -> None:
     Raises:
         UserError: data, checkpoint or settings are wrong, or the loss stopped being a number.
     """
-    rank, ranks = set_up_device(method.settings)
+    rank, ranks = set_up_device(method.settings, distributed=True)
     Trainer(method, rank, ranks).run()
 
 
@@ -79,96 +79,114 @@ class Trainer:
 
     def run(self) -> None:
         """Train all chosen stages."""
-        stored, progress = {}, {}
-        if self.settings.resume:
-            stored, progress = checkpoints.read_state(self.last)
-            self._compare_settings()
+        stored, progress = checkpoints.read_state(self.last) if self.settings.resume else ({}, {})
         done = tuple(progress.get("done", ()))
         self.trained = set(progress.get("trained", ()))
         self.best = progress.get("best", {})
         loaders = {name: self._open(name) for name in self.stage_names if name not in done}
-        if self.rank == 0:  # only now: a mistake above must not overwrite the records of an earlier training
-            position = (done, progress["stage"], progress["step"]) if progress else None
-            self.log = RunLog(self.folder, position)
-            self.settings.replace(resume=False).write(self.folder / "config.yaml")
+        stages = {name: self.method.build_stage(name, self.networks) for name in loaders}
+        if progress:
+            self._compare(progress, loaders)
+        notes = self._load_start() if not progress else []
+        self._load_needed(stages)
+        if self.rank == 0:  # a mistake above must not overwrite an earlier training's records
+            self._start_log({name: progress["step"] if name == progress.get("stage") else 0
+                             for name in stages})
         try:
-            self._load_start()
-            for name, loader in loaders.items():
-                resumed = stored if progress.get("stage") == name else {}
-                if stored and not resumed:  # the networks as the finished stage left them
-                    self._restore_networks(stored)
-                self._train_stage(name, loader, done, resumed, progress.get("step", 0) if resumed else 0)
+            for note in notes if self.log else []:
+                self.log.say(note)
+            for name, stage in stages.items():
+                resumed = progress if progress.get("stage") == name else {}
+                self._train_stage(stage, loaders[name], done, stored if resumed else {}, resumed)
                 done = (*done, name)
-                stored = {}
         finally:
             if self.log:
                 self.log.close()
 
-    def _compare_settings(self) -> None:
-        """Refuse to resume under settings that would make another training of it."""
-        path = self.folder / "config.yaml"
-        if not path.is_file():
-            return
-        before = yaml.safe_load(path.read_text(encoding="utf-8"))
-        now = self.settings.plain()
+    def _start_log(self, first_steps: dict[str, int]) -> None:
+        self.log = RunLog(self.folder, first_steps)
+        if not self.settings.resume:
+            self.last.unlink(missing_ok=True)  # of an earlier training, which --resume must not continue
+        self.settings.replace(resume=False).write(self.folder / "config.yaml")
+
+    def _compare(self, progress: dict, loaders: dict[str, TrainLoader]) -> None:
+        """Refuse to resume under settings, data or ranks that would make another training of it."""
+        before, now = progress["settings"], self.settings.plain()
         changed = [f"{name} {before[name]} -> {now[name]}" for name in now
                    if name in before and before[name] != now[name] and name not in _FREE_TO_CHANGE]
+        if progress["ranks"] != self.ranks:
+            changed.append(f"processes {progress['ranks']} -> {self.ranks}")
+        loader = loaders.get(progress["stage"])
+        if loader and progress["samples"] != len(loader.samples):
+            changed.append(f"training samples {progress['samples']} -> {len(loader.samples)}")
         if changed:
             raise UserError(f"--resume needs the settings of the run in {self.folder}; changed: "
                             f"{'; '.join(changed)}. Use them again, or start anew with --pre_trained")
 
-    def _load_start(self) -> None:
-        """Load `--pre_trained` into the networks it names."""
-        entry = self.settings.pre_trained
-        if not entry or self.settings.resume:
-            return
-        name, equals, path = entry.partition("=")
-        if not equals:
-            name, path = next(iter(self.networks)), entry
-        if name not in self.networks:
-            raise UserError(f"--pre_trained {entry}: {name} is none of {', '.join(self.networks)}")
-        skipped = checkpoints.load_network(self.networks[name], path, f"{name}.", self.settings.allow_partial)
-        if skipped and self.log:
-            self.log.say(f"{name}: {len(skipped)} parameters are not in {path} and start anew: "
-                         f"{', '.join(skipped)}")
-
-    def _load_needed(self, stage: Stage) -> None:
-        """Load the networks that the stage builds on, unless an earlier stage of this run trained them."""
-        for name in stage.needs:
-            if name not in self.trained:
-                path = checkpoints.trained_path(self.method, name, self.networks)
-                checkpoints.load_network(self.networks[name], path, f"{name}.")
+    def _load_start(self) -> list[str]:
+        """Load `--pre_trained` into the networks it names; return lines on what starts anew."""
+        notes = []
+        for entry in self.settings.pre_trained:
+            name, equals, path = entry.partition("=")
+            if not equals:
+                name, path = next(iter(self.networks)), entry
+            if name not in self.networks:
+                raise UserError(f"--pre_trained {entry}: {name} is none of {', '.join(self.networks)}")
+            skipped = checkpoints.load_network(self.networks[name], path, f"{name}.",
+                                               self.settings.allow_partial)
+            if skipped:
+                notes.append(f"{name}: {len(skipped)} parameters are not in {path} and start anew: "
+                             f"{', '.join(skipped)}")
+            else:
                 self.trained.add(name)
+        return notes
+
+    def _load_needed(self, stages: dict[str, Stage]) -> None:
+        """Load the networks that stages build on, unless an earlier stage of this run trains them."""
+        ready = set(self.trained)
+        for stage in stages.values():
+            for name in stage.needs:
+                if name not in ready:
+                    path = checkpoints.trained_path(self.method, name, self.networks)
+                    checkpoints.load_network(self.networks[name], path, f"{name}.")
+            ready |= {*stage.needs, *stage.trained}
 
     def _open(self, stage: str) -> TrainLoader:
         s = self.settings
         return TrainLoader(self.method.train_samples(stage), s.batch_size, s.seed, s.num_parallel_workers,
                            self.rank, self.ranks)
 
-    def _train_stage(self, name: str, loader: TrainLoader, done: tuple[str, ...], stored: dict,
-                     first_step: int) -> None:
+    def _train_stage(self, stage: Stage, loader: TrainLoader, done: tuple[str, ...], stored: dict,
+                     progress: dict) -> None:
         s = self.settings
-        stage = self.method.build_stage(name, self.networks)
-        self._load_needed(stage)
         for net, network in self.networks.items():
             for parameter in network.get_parameters():
                 parameter.requires_grad = net in stage.trained and _learns(parameter)
         total = stage.steps or stage.epochs * max(1, loader.batches_per_epoch // s.accumulate_steps)
         total = min(total, s.max_steps) if s.max_steps else total
+        self._check_length(stage, total, progress)
         step = TrainStep(stage, self.networks, s, total, self.ranks)
         if stored:
-            checkpoints.restore({**self._network_parameters(), **step.state()}, stored, self.last)
-        loop = _StageLoop(self, stage, step, loader, total, done)
-        loop.run(first_step)
+            checkpoints.restore({**self.network_parameters(), **step.state()}, stored, self.last)
+        _StageLoop(self, stage, step, loader, total, done).run(progress.get("step", 0))
         # the averages are what is saved as final, so later stages build on them
         step.put({average_of: average.asnumpy() for average_of, average in step.averaged().items()})
-        self.trained |= set(stage.trained)
+        self.trained |= {*stage.trained, *stage.needs}
 
-    def _network_parameters(self) -> dict:
+    def _check_length(self, stage: Stage, total: int, progress: dict) -> None:
+        """Refuse to resume with a length that the steps already made contradict."""
+        if not progress or progress["total"] == total:
+            return
+        if progress["step"] > total:
+            raise UserError(f"the {stage.title} has already made {progress['step']} steps, more than "
+                            f"{total}; give a larger --max_steps")
+        if self.settings.lr_schedule == "cosine":
+            raise UserError(f"the cosine schedule of the {stage.title} was laid out for {progress['total']} "
+                            f"steps, not {total}; resume with the same length")
+
+    def network_parameters(self) -> dict:
+        """Return the parameters of all networks by their full names."""
         return {p.name: p for network in self.networks.values() for p in network.get_parameters()}
-
-    def _restore_networks(self, stored: dict) -> None:
-        checkpoints.restore(self._network_parameters(), stored, self.last)
 
 
 class _StageLoop:
@@ -195,12 +213,17 @@ class _StageLoop:
     def _open_validation(self):
         s = self.settings
         try:
-            return self.method.validation_samples()
+            samples = self.method.validation_samples()
         except UserError as error:
             if s.eval_every or s.val_list:
                 raise
             self.log.say(f"no validation: {error}")
             return None
+        if samples is None and s.eval_every:
+            raise UserError("--eval_every needs validation samples: name their list with --val_list")
+        if samples is None:
+            self.log.say("no validation: --data_list has no --val_list beside it")
+        return samples
 
     def run(self, first: int) -> None:
         """Train from step `first` (0-based) to the end; save the final checkpoints."""
@@ -209,21 +232,31 @@ class _StageLoop:
             self.log.start_stage(f"training {self.stage.title}", first, self.total)
         batches = self.loader.batches(first * micro, self.total * micro)
         clock = time.perf_counter()
-        for number in range(first, self.total):
-            group = [next(batches) for _ in range(micro)]
-            waited = time.perf_counter()
-            row = self._make_step(number, group)
-            stepped = time.perf_counter()
-            row.update(seconds=stepped - clock, wait_seconds=waited - clock)
-            if self.log:
-                self._after_step(number, row)
-            now = time.perf_counter()
-            for part, span in zip(self.seconds, (waited - clock, stepped - waited, now - stepped)):
-                self.seconds[part] += span
-            clock = now
+        with _stop_requests() as requests:
+            for number in range(first, self.total):
+                group = [next(batches) for _ in range(micro)]
+                waited = time.perf_counter()
+                row = self._make_step(number, group)
+                stepped = time.perf_counter()
+                row.update(seconds=stepped - clock, wait_seconds=waited - clock)
+                if self.log:
+                    self._after_step(number, row)
+                if requests and number + 1 < self.total:
+                    self._stop(number + 1, requests[0])
+                now = time.perf_counter()
+                for part, span in zip(self.seconds, (waited - clock, stepped - waited, now - stepped)):
+                    self.seconds[part] += span
+                clock = now
         batches.close()
         if self.log:
             self._finish(first, s)
+
+    def _stop(self, made: int, signal_number: int) -> None:
+        """Save and end, as Ctrl-C or SIGTERM asked for."""
+        if self.log:
+            self._save_state(made)
+            self.log.say(f"stopped after {made} steps of the {self.stage.title}; continue with --resume")
+        raise SystemExit(128 + signal_number)
 
     def _make_step(self, number: int, group: list[Batch]) -> dict:
         self.stage.objective.set_train(True)
@@ -236,10 +269,11 @@ class _StageLoop:
         means = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0)
         loss = float(np.dot(means, self.stage.objective.weights))
         # in float16 an overflow is skipped and the loss scale halved, until that can help no more
-        if not np.isfinite(loss) and (applied or self.step.loss_scale() <= 1.0):
+        if not (np.isfinite(loss) and applied) and self.step.loss_scale() <= 1.0:
+            what = f"the loss became {loss}" if not np.isfinite(loss) else "a gradient became infinite or NaN"
             files = "; ".join(self.loader.samples.describe(int(i)) for batch in group for i in batch.indices)
-            raise UserError(f"the loss became {loss} in step {number} of the {self.stage.title}; "
-                            f"its samples: {files}. Look at these files, or lower the learning rate")
+            raise UserError(f"{what} in step {number} of the {self.stage.title}; its samples: {files}. "
+                            "Look at these files, or lower the learning rate")
         terms = dict(zip(self.stage.objective.terms, means.astype(float).tolist()))
         return {"step": number, "epoch": number * len(group) // self.loader.batches_per_epoch, "loss": loss,
                 "terms": terms, "learning_rate": float(self.rates[number]), "applied": applied}
@@ -324,9 +358,11 @@ class _StageLoop:
 
     def _save_state(self, made: int) -> None:
         """Write last.ckpt: what the next step depends on."""
-        progress = {"stage": self.stage.name, "step": made, "done": list(self.done),
-                    "trained": sorted(self.trainer.trained), "best": self.trainer.best}
-        parameters = {**self.trainer._network_parameters(), **self.step.state()}
+        progress = {"stage": self.stage.name, "step": made, "total": self.total, "done": list(self.done),
+                    "trained": sorted({*self.trainer.trained, *self.stage.needs}), "best": self.trainer.best,
+                    "settings": self.settings.plain(), "ranks": self.trainer.ranks,
+                    "samples": len(self.loader.samples)}
+        parameters = {**self.trainer.network_parameters(), **self.step.state()}
         checkpoints.save_state(self.trainer.last, parameters, progress)
 
     def _write_profile(self) -> None:
@@ -334,6 +370,27 @@ class _StageLoop:
         shares = {f"{part}_share": span / total for part, span in self.seconds.items()}
         write_json(self.trainer.folder / f"profile_{self.stage.name}.json",
                    {"stage": self.stage.name, "steps": self.total, "seconds": self.seconds, **shares})
+
+
+@contextmanager
+def _stop_requests() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM, so that the step is finished and saved first; a second one ends at once."""
+    requests: list[int] = []
+
+    def remember(number: int, _frame: object) -> None:
+        if requests:
+            raise KeyboardInterrupt
+        requests.append(number)
+
+    if threading.current_thread() is not threading.main_thread():  # only the main thread gets signals
+        yield requests
+        return
+    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield requests
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _learns(parameter: ms.Parameter) -> bool:

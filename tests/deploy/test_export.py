@@ -14,7 +14,8 @@ import onnxruntime
 import pytest
 
 from src.deploy import export as export_module
-from src.deploy.runtimes import mindir_runner, network_runners, onnx_runner
+from src.deploy.runtimes import mindir_runner, onnx_runner
+from src.prediction import network_runners
 from src.training.checkpoints import load_trained
 from tests.commands import refusal, run
 from tests.nyu_files import TINY, method_of, write_training

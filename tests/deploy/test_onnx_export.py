@@ -12,8 +12,9 @@ from mindspore import nn, ops
 
 from src.deploy.export import _difference
 from src.deploy.onnx_export import export_onnx
-from src.deploy.runtimes import network_runner, onnx_runner
+from src.deploy.runtimes import onnx_runner
 from src.graph import TensorSpec
+from src.prediction import network_runner
 
 X, Y = TensorSpec("x", (4, 6)), TensorSpec("y", (4, 6))
 

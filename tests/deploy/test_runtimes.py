@@ -11,8 +11,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from src.deploy import runtimes
-from src.deploy.runtimes import mindir_runner, network_runner, onnx_runner, open_runners
+from src.deploy.runtimes import mindir_runner, onnx_runner, open_runners
 from src.errors import UserError
+from src.prediction import network_runner
 from tests.nyu_files import method_of
 
 NETS = ("FinalCoarseNet", "FinalFineNet")

@@ -58,10 +58,10 @@ def test_a_resumed_run_keeps_the_rows_before_it_and_no_other(tmp_path):
     """Resumed in the fine stage after two steps: step 2 comes again, the validation before it does not."""
     write_run(tmp_path)
     whole = kept(tmp_path)
-    RunLog(tmp_path, (("coarse",), "fine", 2)).close()
+    RunLog(tmp_path, {"fine": 2}).close()
     assert kept(tmp_path) == [r for r in whole if r[0] == "coarse"] + [
         ("fine", 0, False), ("fine", 1, False), ("fine", 2, True)]
-    RunLog(tmp_path, ((), "coarse", 1)).close()
+    RunLog(tmp_path, {"coarse": 1, "fine": 0}).close()
     assert kept(tmp_path) == [("coarse", 0, False)]
 
 
@@ -69,7 +69,7 @@ def test_a_row_that_a_crash_tore_is_dropped(tmp_path):
     write_run(tmp_path)
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"stage": "fine", "st')
-    RunLog(tmp_path, (("coarse",), "fine", 3)).close()
+    RunLog(tmp_path, {"fine": 3}).close()
     assert len(kept(tmp_path)) == 10
 
 
@@ -82,7 +82,7 @@ def test_a_new_run_starts_anew(tmp_path):
 def test_a_resumed_log_goes_on(tmp_path):
     write_run(tmp_path)
     before = (tmp_path / "train.log").read_text()
-    log = RunLog(tmp_path, (("coarse",), "fine", 3))
+    log = RunLog(tmp_path, {"fine": 3})
     log.say("resumed")
     log.close()
     assert (tmp_path / "train.log").read_text() == before + "resumed\n"

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from pathlib import Path
 
 import mindspore as ms
@@ -14,6 +16,7 @@ import yaml
 
 from src.errors import UserError
 from src.training import trainer
+from src.training.checkpoints import read_state
 from tests.commands import figures, refusal, run
 from tests.samples import write_nyu
 from tests.training.toy import registered_toy, train_toy
@@ -74,7 +77,14 @@ def train_in_pieces(nyu, folder, *argv) -> None:
 
 
 def weights(path: Path) -> dict[str, bytes]:
-    return {name: p.asnumpy().tobytes() for name, p in ms.load_checkpoint(str(path)).items()}
+    """Every stored array; of last.ckpt's progress what was trained, not the settings of the call."""
+    stored = ms.load_checkpoint(str(path))
+    found = {name: p.asnumpy().tobytes() for name, p in stored.items() if name != "progress"}
+    if "progress" in stored:
+        progress = read_state(path)[1]
+        made = {key: progress[key] for key in ("stage", "step", "done", "trained", "best")}
+        found["progress"] = repr(made).encode()
+    return found
 
 
 def rows(folder: Path) -> list[dict]:
@@ -270,3 +280,40 @@ def test_the_papers_net_resumes_exactly(nyu, tmp_path, argv):
     train_toy(nyu, tmp_path / "straight", "--method", "depthnet", *argv)
     train_in_pieces(nyu, tmp_path / "pieces", "--method", "depthnet", *argv)
     assert_same_training(tmp_path / "pieces", tmp_path / "straight")
+
+
+def test_a_new_training_is_not_resumed_from_an_older_ones_state(nyu, tmp_path):
+    train_toy(nyu, tmp_path, "--stages", "coarse", "--max_steps", 2)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stop):
+        stop_before(patch, "coarse", 1)
+        train_toy(nyu, tmp_path, "--stages", "coarse", "--max_steps", 2, "--seed", 5, "--save_every", 100)
+    with pytest.raises(UserError, match="no checkpoint"):
+        train_toy(nyu, tmp_path, "--stages", "coarse", "--max_steps", 2, "--seed", 5, "--resume")
+
+
+def test_a_length_that_contradicts_the_steps_made_is_refused(nyu, tmp_path):
+    argv = ("--stages", "coarse", "--lr_schedule", "cosine")
+    train_toy(nyu, tmp_path, *argv, "--max_steps", 3)
+    for steps, words in ((2, "already made 3 steps, more than 2"), (5, "laid out for 3 steps, not 5")):
+        with pytest.raises(UserError, match=words):
+            train_toy(nyu, tmp_path, *argv, "--max_steps", steps, "--resume")
+
+
+def test_sigterm_finishes_the_step_and_saves(nyu, tmp_path, capsys):
+    make_step = trainer._StageLoop._make_step
+
+    def terminated(loop, number, group):
+        if number == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return make_step(loop, number, group)
+
+    argv = ("--stages", "coarse", "--max_steps", 4)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stopped:
+        patch.setattr(trainer._StageLoop, "_make_step", terminated)
+        train_toy(nyu, tmp_path / "stopped", *argv)
+    assert stopped.value.code == 128 + signal.SIGTERM
+    assert "stopped after 2 steps" in capsys.readouterr().out
+    assert read_state(tmp_path / "stopped/Ckpt/last.ckpt")[1]["step"] == 2
+    train_toy(nyu, tmp_path / "stopped", *argv, "--resume")
+    train_toy(nyu, tmp_path / "straight", *argv)
+    assert_same_training(tmp_path / "stopped", tmp_path / "straight")
