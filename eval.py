@@ -39,9 +39,8 @@ def main(argv: list[str]) -> None:
             evaluation.add_external(sample, full_maps["external"])
         else:
             evaluation.add(sample, full_maps)
-            full_maps = {method.net_of(name): method.to_full(map_m, sample)[0]
-                         for name, map_m in full_maps.items()}
-        _save(settings, sample, full_maps)
+            full_maps = {result: method.to_full(map_m, sample)[0] for result, map_m in full_maps.items()}
+        _save(method, sample, full_maps)
     evaluation.publish(settings)
 
 
@@ -60,11 +59,14 @@ def _predicted(method: Method, samples: Iterator[Sample]) -> Iterator[tuple[Samp
     return predict(method, method.graph, network_runners(load_trained(method, method.graph)), samples)
 
 
-def _save(settings: Settings, sample: Sample, full_maps: dict[str, np.ndarray]) -> None:
+def _save(method: Method, sample: Sample, full_maps: dict[str, np.ndarray]) -> None:
     """Write `--save_images` panels and `--save_predictions` arrays of one sample."""
-    for net, depth_m in full_maps.items():
+    settings = method.settings
+    for result, depth_m in full_maps.items():
+        net = method.net_of(result)
         if settings.save_images:
-            picture = panel(sample.rgb, sample.truth_m, depth_m, sample.truth_m > 0)
+            rgb, truth_m = method.view_of(result, sample)
+            picture = panel(rgb, truth_m, depth_m, truth_m > 0)
             save_picture(Path(settings.save_images) / f"{sample.name}_{net}.png", picture)
         if settings.save_predictions:
             with atomic_path(Path(settings.save_predictions) / net / f"{sample.name}.npy") as temporary:

@@ -31,8 +31,8 @@ from src.protocols import protocol_named  # noqa: E402
 from src.report import Report  # noqa: E402
 
 PROTOCOL = "nyu_eigen"
-TRAIN_FRAMES, TEST_FRAMES = 900, 220
-COARSE_STEPS, FINE_STEPS = 600, 100
+TRAIN_FRAMES, TEST_FRAMES = 1000, 220
+COARSE_STEPS, FINE_STEPS = 900, 150
 AGREEMENT = 1e-3  # between the figures of eval.py and of the C++ program
 _HIGHER = ("delta1", "delta2", "delta3")
 

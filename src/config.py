@@ -326,7 +326,11 @@ def load_settings(command: str, description: str, argv: list[str],
     from_file = _read_yaml(config_path, _peek(argv, "method")) if config_path else {}
     by_name = {option.name: option for section in common for option in section.options}
     method_option = by_name["method"]
-    method = method_option.parse(_peek(argv, "method") or from_file.get("method", method_option.default))
+    method = _peek(argv, "method") or from_file.get("method")
+    if method is None and trained_in in by_name:
+        place = _peek(argv, trained_in) or from_file.get(trained_in) or by_name[trained_in].default
+        method = _saved_training(Path(place) / "config.yaml").get("method")
+    method = method_option.parse(method or method_option.default)
     if method not in methods:
         near = difflib.get_close_matches(method, methods, 1, 0.3)
         raise UserError(f"--method {method} is not known: give one of {', '.join(methods)}"
@@ -367,6 +371,15 @@ def _trainings(trained_in: str, options: Mapping[str, Option], layers: list[Mapp
     return beside + said or default
 
 
+def _saved_training(path: Path) -> dict[str, Any]:
+    """Return what a training's config.yaml holds; nothing where there is none, or another program's."""
+    try:
+        saved = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    return saved if isinstance(saved, dict) and "method" in saved else {}
+
+
 def _trained_with(places: list[Path], method: str, own: Section) -> dict[str, Any]:
     """Return what a training's config.yaml says of the method's own settings, and tell the user so.
 
@@ -374,9 +387,9 @@ def _trained_with(places: list[Path], method: str, own: Section) -> dict[str, An
     """
     folders = (folder for place in places for folder in (place, *list(place.absolute().parents)[:2]))
     path = next((folder / "config.yaml" for folder in folders if (folder / "config.yaml").is_file()), None)
-    saved = yaml.safe_load(path.read_text(encoding="utf-8")) if path else {}
-    if not isinstance(saved, dict) or saved.get("method") != method:
-        return {}  # another program's file, or another method's
+    saved = _saved_training(path) if path else {}
+    if saved.get("method") != method:
+        return {}
     values = {o.name: saved[o.name] for o in own.options if o.name in saved and not o.shorthand}
     changed = [f"{o.name} {values[o.name]}" for o in own.options
                if o.name in values and values[o.name] != o.default]

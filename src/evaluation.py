@@ -75,26 +75,28 @@ class Evaluation:
         for result, map_m in maps.items():
             full_m, _ = self.method.to_full(map_m, sample)
             own = self.method.own_figures(result, full_m, sample)
-            self._add(self.method.net_of(result), sample, map_m, full_m, own)
+            self._add(result, sample, map_m, full_m, own)
 
     def add_external(self, sample: Sample, depth_m: np.ndarray) -> None:
         """Score a full-size map (H, W) that another program made."""
         self.num_images += 1
         self._add("external", sample, self.method.truth_at_network(depth_m), depth_m, {})
 
-    def _add(self, net: str, sample: Sample, map_m: np.ndarray, full_m: np.ndarray,
+    def _add(self, result: str, sample: Sample, map_m: np.ndarray, full_m: np.ndarray,
              own: Mapping[str, tuple[float, float]]) -> None:
+        net = self.method.net_of(result)
+        _, truth_m = self.method.view_of(result, sample)
         for protocol in self.protocols:
             if protocol.space == "network":
-                prediction, truth = map_m, self.method.truth_at_network(sample.truth_m)
+                prediction, truth = map_m, self.method.truth_at_network(truth_m)
             else:
-                prediction, truth = full_m, sample.truth_m
+                prediction, truth = full_m, truth_m
             try:
                 image = score(prediction, truth, protocol)
+                self._own.setdefault((net, protocol.name), _OwnFigures(protocol.pooling)).add(own)
             except UserError as error:
                 raise UserError(f"sample {sample.name}, {net}: {error}") from None
             self._scores.setdefault((net, protocol.name), Accumulator(protocol)).add(image)
-            self._own.setdefault((net, protocol.name), _OwnFigures(protocol.pooling)).add(own)
             if not self.keep_rows:
                 continue
             figures = reported(image.figures(), protocol) if image.num_valid else {}

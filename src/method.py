@@ -19,7 +19,7 @@ import numpy as np
 
 from src.config import Settings, add_method_section
 from src.errors import UserError
-from src.geometry.pinhole import Intrinsics, back_project
+from src.geometry.pinhole import Intrinsics, back_project, normals
 from src.graph import Graph
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class Stage:
         learning_rate: before schedule and group factors.
         epochs, steps: length; `steps` wins where both are given.
         groups: factors on the learning rate, first match wins.
+        overrides: settings of the training section that differ in this stage (optimizer, lr_schedule,
+            weight_decay, grad_clip ...), except batch_size, accumulate_steps and amp_level.
         compiled: whether the whole step is one compiled graph (eager is faster for depthwise convolutions on
             CPU).
     """
@@ -92,6 +94,7 @@ class Stage:
     steps: int | None = None
     needs: tuple[str, ...] = ()
     groups: tuple[ParamGroup, ...] = ()
+    overrides: Mapping[str, Any] = field(default_factory=dict)
     compiled: bool = True
 
 
@@ -166,7 +169,20 @@ class Method(ABC):
         raise UserError(f"{self.name} needs {' and '.join(self.infer_files)} for each sample, "
                         "a video has frames only")
 
-    def points(self, depth_m: np.ndarray, camera: Intrinsics) -> np.ndarray:
+    # Whether points and normals need to be told a camera; a panorama's rays are known.
+    needs_camera: bool = True
+
+    def normals(self, depth_m: np.ndarray, seen: np.ndarray,
+                camera: Intrinsics | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return a full-size map's normals (H, W, 3) and where they exist; a pinhole camera's by default."""
+        return normals(self.points(depth_m, camera), seen)
+
+    def view_of(self, result: str, sample: Sample) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Return the picture and the truth that a result belongs to (a second view's may be in `extras`)."""
+        del result
+        return sample.rgb, sample.truth_m
+
+    def points(self, depth_m: np.ndarray, camera: Intrinsics | None) -> np.ndarray:
         """Return the points (H, W, 3) in metres of a full-size map; a pinhole camera's by default."""
         return back_project(depth_m, camera)
 

@@ -11,10 +11,13 @@ import cv2
 import numpy as np
 import pytest
 
+from src.config import load_settings
+from src.depthnet.method import DepthNet
 from src.errors import UserError
 from src.evaluation import Evaluation, chosen_protocols
 from src.method import Sample
 from src.prediction import predict, read_samples
+from src.protocols import protocol_named
 from tests.nyu_files import method_of, scene, settings_of, smooth
 
 HEIGHT, WIDTH = 480, 640
@@ -229,3 +232,19 @@ def test_memory_does_not_grow_with_the_number_of_images():
     half = (picture.rgb.nbytes + picture.truth_m.nbytes + picture.inputs["image"].nbytes) // 2
     peak_bytes(2)  # what is made once
     assert peak_bytes(40) < peak_bytes(10) + 30 * half
+
+
+def test_each_result_is_measured_against_the_truth_of_its_own_view():
+    """As two cameras need it: the second result's truth lies in `extras`."""
+    class TwoViews(DepthNet):
+        def view_of(self, result, sample):
+            return sample.rgb, sample.truth_m if result.startswith("fine") else sample.extras["right_m"]
+
+    method = TwoViews(load_settings("eval", "", []))
+    rng = np.random.default_rng(0)
+    left_m, right_m = (rng.uniform(1, 5, (480, 640)).astype(np.float32) for _ in range(2))
+    sample = Sample("0", {}, None, left_m, {"right_m": right_m})
+    evaluation = Evaluation(method, [protocol_named("modelzoo")])
+    evaluation.add(sample, {"fine:log_depth": method.truth_at_network(left_m),
+                            "coarse:log_depth": method.truth_at_network(right_m)})
+    assert [result["metrics"]["abs_rel"] for result in evaluation.report()["results"]] == [0, 0]

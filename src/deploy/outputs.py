@@ -13,7 +13,7 @@ from PIL import Image
 from src.config import Settings
 from src.errors import UserError
 from src.files import atomic_path
-from src.geometry.pinhole import Intrinsics, edge_mask, normals
+from src.geometry.pinhole import Intrinsics, edge_mask
 from src.geometry.point_cloud import write_ply
 from src.method import Method, Sample
 from src.visualize import colorize_depth, depth_bar, normal_map, robust_limits, save_picture
@@ -55,7 +55,7 @@ def write_outputs(method: Method, sample: Sample, depth_m: np.ndarray, seen: np.
     folder = Path(s.output_dir)
     depth_m = np.where(seen, depth_m, 0).astype(np.float32)
     entry = {"name": sample.name, "files": [], "seen_share": float(seen.mean())}
-    if camera is None and {"normal", "ply"} & set(s.save):
+    if camera is None and method.needs_camera and {"normal", "ply"} & set(s.save):
         raise UserError(f"{sample.name}: a normal map or point cloud needs the camera, and the picture's "
                         "EXIF has no focal length; give --fx_px or --fov_deg")
     writers = {"npy": _write_npy, "png": _write_png, "color": _write_color, "normal": _write_normals,
@@ -94,7 +94,7 @@ def _write_color(stem, method, sample, depth_m, seen, camera) -> Path:
 
 def _write_normals(stem, method, sample, depth_m, seen, camera) -> Path:
     path = stem.with_name(f"{stem.name}_normal.png")
-    save_picture(path, normal_map(*normals(method.points(depth_m, camera), seen)))
+    save_picture(path, normal_map(*method.normals(depth_m, seen, camera)))
     return path
 
 

@@ -158,13 +158,13 @@ class Trainer:
 
     def _train_stage(self, stage: Stage, loader: TrainLoader, done: tuple[str, ...], stored: dict,
                      progress: dict) -> None:
-        s = self.settings
+        s = self.settings.replace(**stage.overrides)
         for net, network in self.networks.items():
             for parameter in network.get_parameters():
                 parameter.requires_grad = net in stage.trained and _learns(parameter)
         total = stage.steps or stage.epochs * max(1, loader.batches_per_epoch // s.accumulate_steps)
         total = min(total, s.max_steps) if s.max_steps else total
-        self._check_length(stage, total, progress)
+        self._check_length(stage, s.lr_schedule, total, progress)
         step = TrainStep(stage, self.networks, s, total, self.ranks)
         if stored:
             checkpoints.restore({**self.network_parameters(), **step.state()}, stored, self.last)
@@ -173,14 +173,15 @@ class Trainer:
         step.put({average_of: average.asnumpy() for average_of, average in step.averaged().items()})
         self.trained |= {*stage.trained, *stage.needs}
 
-    def _check_length(self, stage: Stage, total: int, progress: dict) -> None:
+    @staticmethod
+    def _check_length(stage: Stage, lr_schedule: str, total: int, progress: dict) -> None:
         """Refuse to resume with a length that the steps already made contradict."""
         if not progress or progress["total"] == total:
             return
         if progress["step"] > total:
             raise UserError(f"the {stage.title} has already made {progress['step']} steps, more than "
                             f"{total}; give a larger --max_steps")
-        if self.settings.lr_schedule == "cosine":
+        if lr_schedule == "cosine":
             raise UserError(f"the cosine schedule of the {stage.title} was laid out for {progress['total']} "
                             f"steps, not {total}; resume with the same length")
 
@@ -203,7 +204,7 @@ class _StageLoop:
         self.loader = loader
         self.total = total
         self.done = done
-        self.rates = learning_rates(stage.learning_rate, total, self.settings)
+        self.rates = learning_rates(stage.learning_rate, total, self.settings.replace(**stage.overrides))
         self.seconds = {"wait": 0.0, "step": 0.0, "rest": 0.0}
         graph = self.method.graph
         results = graph.results_of(stage.trained)
@@ -346,7 +347,8 @@ class _StageLoop:
             for sample, maps in self._predictions(1):
                 for result, map_m in maps.items():
                     full_m, _ = self.method.to_full(map_m, sample)
-                    picture = panel(sample.rgb, sample.truth_m, full_m, sample.truth_m > 0)
+                    rgb, truth_m = self.method.view_of(result, sample)
+                    picture = panel(rgb, truth_m, full_m, truth_m > 0)
                     self.log.picture(self.stage.name, made, self.method.net_of(result), picture)
 
     def _save_networks(self, kind: str) -> None:
@@ -399,8 +401,12 @@ def _learns(parameter: ms.Parameter) -> bool:
 
 
 def _to_float16(network: ms.nn.Cell) -> None:
-    """Compute in float16 with float32 weights; batch normalisation stays in float32 (O2)."""
+    """Compute in float16 with float32 weights (O2).
+
+    Normalisation stays in float32, and so does every cell that says `keep_float32 = True` (a linear solve).
+    """
     network.to_float(ms.float16)
     for _, cell in network.cells_and_names():
-        if isinstance(cell, (ms.nn.BatchNorm1d, ms.nn.BatchNorm2d, ms.nn.LayerNorm)):
+        norms = (ms.nn.BatchNorm1d, ms.nn.BatchNorm2d, ms.nn.LayerNorm)
+        if isinstance(cell, norms) or getattr(cell, "keep_float32", False):
             cell.to_float(ms.float32)

@@ -3,6 +3,7 @@
 """Whole trainings of a toy: what they leave, exact resuming, and how they end when something is wrong."""
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import yaml
 
+from src.depthnet.method import DepthNet
 from src.errors import UserError
 from src.training import trainer
 from src.training.checkpoints import read_state
@@ -317,3 +319,19 @@ def test_sigterm_finishes_the_step_and_saves(nyu, tmp_path, capsys):
     train_toy(nyu, tmp_path / "stopped", *argv, "--resume")
     train_toy(nyu, tmp_path / "straight", *argv)
     assert_same_training(tmp_path / "stopped", tmp_path / "straight")
+
+
+def test_a_stage_may_have_an_optimizer_of_its_own(nyu, tmp_path, monkeypatch):
+    build_stage = DepthNet.build_stage
+
+    def with_sgd(method, name, networks):
+        stage = build_stage(method, name, networks)
+        return dataclasses.replace(stage, overrides={"optimizer": "sgd"} if name == "fine" else {})
+
+    monkeypatch.setattr(DepthNet, "build_stage", with_sgd)
+    state = {}
+    for stage in ("coarse", "fine"):
+        train_toy(nyu, tmp_path, "--stages", stage, "--max_steps", 1)
+        state[stage] = {name.split(".")[2] for name in read_state(tmp_path / "Ckpt/last.ckpt")[0]
+                        if name.startswith("optimizer.") and name.count(".") > 2}
+    assert state == {"coarse": {"moment1", "moment2"}, "fine": {"moments"}}
