@@ -67,3 +67,18 @@ run_logged() {
     exit "$code"
   fi
 }
+
+# export_net NET [CKPT_PATH] [settings ...]: exports one net of DepthNet; the last training's without CKPT_PATH.
+export_net() {
+  local net=$1 checkpoint=()
+  shift
+  split_arguments "$@"
+  [ "${#positionals[@]}" -le 1 ] || usage
+  if [ "${#positionals[@]}" -eq 1 ]; then
+    require_file CKPT_PATH "${positionals[0]}"
+    checkpoint=(--ckpt "$net=${positionals[0]}")
+  fi
+  find_python
+  exec "$python" "$repo/export.py" --coarse_or_fine "$net" --train_url "$train_url" \
+    "${checkpoint[@]}" "${settings[@]}"
+}

@@ -19,14 +19,4 @@ END
 
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
-split_arguments "$@"
-[ "${#positionals[@]}" -le 1 ] || usage
-checkpoint=()
-if [ "${#positionals[@]}" -eq 1 ]; then
-  require_file CKPT_PATH "${positionals[0]}"
-  checkpoint=(--coarse_ckpt_model "${positionals[0]}")
-fi
-find_python
-
-exec "$python" "$repo/export.py" --coarse_or_fine coarse --train_url "$train_url" \
-  "${checkpoint[@]}" "${settings[@]}"
+export_net coarse "$@"

@@ -86,7 +86,7 @@ def test_wrong_paths_are_refused_in_one_line(fake: FakePython, place: Path, scri
       "--fine_ckpt_model", "../b.ckpt", "--limit", "2"]),
     (COARSE, [], "export.py", ["--coarse_or_fine", "coarse", "--train_url", "{repo}/Model"]),
     (FINE, ["../größe *.ckpt", "--file_format", "ONNX"], "export.py",
-     ["--coarse_or_fine", "fine", "--train_url", "{repo}/Model", "--fine_ckpt_model", "../größe *.ckpt",
+     ["--coarse_or_fine", "fine", "--train_url", "{repo}/Model", "--ckpt", "fine=../größe *.ckpt",
       "--file_format", "ONNX"]),
 ])
 def test_arguments_reach_the_command_unchanged(fake: FakePython, place: Path, script: str, args: list[str],

@@ -1,32 +1,21 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The training loop of every method: stages in order, validation, checkpoints, exact resuming."""
+"""A training: its stages in order, what each starts from, and exact resuming."""
 from __future__ import annotations
 
-import signal
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import mindspore as ms
-import numpy as np
 
-from src.datasets.loader import Batch, TrainLoader
+from src.datasets.loader import TrainLoader
 from src.errors import UserError
-from src.evaluation import Evaluation, chosen_protocols
-from src.files import write_json
 from src.method import Method, Stage
-from src.prediction import network_runners, predict, read_samples
 from src.training import checkpoints
 from src.training.device import set_up_device
 from src.training.logs import RunLog
-from src.training.schedule import learning_rates
+from src.training.stage_loop import StageLoop
 from src.training.step import TrainStep
-from src.visualize import panel
 
-_HIGHER_IS_BETTER = ("delta1", "delta2", "delta3")
 # Settings that may change between a run and its resuming without changing a weight.
 _FREE_TO_CHANGE = {"resume", "max_steps", "num_parallel_workers", "log_every", "save_every", "eval_every",
                    "eval_limit", "picture_every", "profile", "config_path", "preset", "device_id", "data_url",
@@ -168,7 +157,7 @@ class Trainer:
         step = TrainStep(stage, self.networks, s, total, self.ranks)
         if stored:
             checkpoints.restore({**self.network_parameters(), **step.state()}, stored, self.last)
-        _StageLoop(self, stage, step, loader, total, done).run(progress.get("step", 0))
+        StageLoop(self, stage, step, loader, total, done).run(progress.get("step", 0))
         # the averages are what is saved as final, so later stages build on them
         step.put({average_of: average.asnumpy() for average_of, average in step.averaged().items()})
         self.trained |= {*stage.trained, *stage.needs}
@@ -188,211 +177,6 @@ class Trainer:
     def network_parameters(self) -> dict:
         """Return the parameters of all networks by their full names."""
         return {p.name: p for network in self.networks.values() for p in network.get_parameters()}
-
-
-class _StageLoop:
-    """The steps of one stage."""
-
-    def __init__(self, trainer: Trainer, stage: Stage, step: TrainStep, loader: TrainLoader, total: int,
-                 done: tuple[str, ...]):
-        self.trainer = trainer
-        self.method = trainer.method
-        self.settings = trainer.settings
-        self.log = trainer.log
-        self.stage = stage
-        self.step = step
-        self.loader = loader
-        self.total = total
-        self.done = done
-        self.rates = learning_rates(stage.learning_rate, total, self.settings.replace(**stage.overrides))
-        self.seconds = {"wait": 0.0, "step": 0.0, "rest": 0.0}
-        graph = self.method.graph
-        results = graph.results_of(stage.trained)
-        self.graph = graph.upto(results) if results else None
-        self.validation_samples = self._open_validation() if self.log and self.graph else None
-
-    def _open_validation(self):
-        s = self.settings
-        try:
-            samples = self.method.validation_samples()
-        except UserError as error:
-            if s.eval_every or s.val_list:
-                raise
-            self.log.say(f"no validation: {error}")
-            return None
-        if samples is None and s.eval_every:
-            raise UserError("--eval_every needs validation samples: name their list with --val_list")
-        if samples is None:
-            self.log.say("no validation: --data_list has no --val_list beside it")
-        return samples
-
-    def run(self, first: int) -> None:
-        """Train from step `first` (0-based) to the end; save the final checkpoints."""
-        s, micro = self.settings, self.settings.accumulate_steps
-        if self.log:
-            self.log.start_stage(f"training {self.stage.title}", first, self.total)
-        batches = self.loader.batches(first * micro, self.total * micro)
-        clock = time.perf_counter()
-        with _stop_requests() as requests:
-            for number in range(first, self.total):
-                group = [next(batches) for _ in range(micro)]
-                waited = time.perf_counter()
-                row = self._make_step(number, group)
-                stepped = time.perf_counter()
-                row.update(seconds=stepped - clock, wait_seconds=waited - clock)
-                if self.log:
-                    self._after_step(number, row)
-                if requests and number + 1 < self.total:
-                    self._stop(number + 1, requests[0])
-                now = time.perf_counter()
-                for part, span in zip(self.seconds, (waited - clock, stepped - waited, now - stepped)):
-                    self.seconds[part] += span
-                clock = now
-        batches.close()
-        if self.log:
-            self._finish(first, s)
-
-    def _stop(self, made: int, signal_number: int) -> None:
-        """Save and end, as Ctrl-C or SIGTERM asked for."""
-        if self.log:
-            self._save_state(made)
-            self.log.say(f"stopped after {made} steps of the {self.stage.title}; continue with --resume")
-        raise SystemExit(128 + signal_number)
-
-    def _make_step(self, number: int, group: list[Batch]) -> dict:
-        self.stage.objective.set_train(True)
-        for net, network in self.trainer.networks.items():
-            if net not in self.stage.trained:
-                network.set_train(False)  # frozen nets keep their batch statistics
-        columns = [tuple(ms.Tensor.from_numpy(batch.columns[name]) for name in self.stage.columns)
-                   for batch in group]
-        sums, counts, applied = self.step(columns)
-        means = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0)
-        loss = float(np.dot(means, self.stage.objective.weights))
-        # in float16 an overflow is skipped and the loss scale halved, until that can help no more
-        if not (np.isfinite(loss) and applied) and self.step.loss_scale() <= 1.0:
-            what = f"the loss became {loss}" if not np.isfinite(loss) else "a gradient became infinite or NaN"
-            files = "; ".join(self.loader.samples.describe(int(i)) for batch in group for i in batch.indices)
-            raise UserError(f"{what} in step {number} of the {self.stage.title}; its samples: {files}. "
-                            "Look at these files, or lower the learning rate")
-        terms = dict(zip(self.stage.objective.terms, means.astype(float).tolist()))
-        return {"step": number, "epoch": number * len(group) // self.loader.batches_per_epoch, "loss": loss,
-                "terms": terms, "learning_rate": float(self.rates[number]), "applied": applied}
-
-    def _after_step(self, number: int, row: dict) -> None:
-        s, made = self.settings, number + 1
-        self.log.advance(row["loss"])
-        if number % s.log_every == 0 or made == self.total:
-            self.log.step(self.stage.name, self.stage.title, row)
-        if made < self.total:
-            if s.eval_every and made % s.eval_every == 0:
-                self._validate(made)
-            if s.picture_every and made % s.picture_every == 0:
-                self._picture(made)
-            if made % s.save_every == 0:
-                self._save_state(made)
-
-    def _finish(self, first: int, s) -> None:
-        self._save_networks("Final")  # before the validation, which may find fault with its data
-        if first < self.total:
-            self._validate(self.total)
-            if s.picture_every:
-                self._picture(self.total)
-        self._save_state(self.total)  # last, so that a run stopped in the validation repeats it
-        if s.profile:
-            self._write_profile()
-        self.log.end_stage()
-
-    @contextmanager
-    def _averaged_weights(self) -> Iterator[None]:
-        """Put the moving averages into the networks for the time of an evaluation."""
-        averages = {name: average.asnumpy() for name, average in self.step.averaged().items()}
-        kept = {p.name: p.asnumpy().copy() for p in self.step.parameters if p.name in averages}
-        try:
-            self.step.put(averages)
-            yield
-        finally:
-            self.step.put(kept)
-
-    def _predictions(self, limit: int):
-        runners = network_runners({m.name: self.trainer.networks[m.name] for m in self.graph.models})
-        samples = read_samples(self.method, self.validation_samples, limit)
-        return predict(self.method, self.graph, runners, samples)
-
-    def _validate(self, made: int) -> None:
-        """Measure on the validation set by the last of the protocols; keep the best checkpoint."""
-        if self.validation_samples is None:
-            return
-        s = self.settings
-        evaluation = Evaluation(self.method, chosen_protocols(self.method)[-1:])
-        with self._averaged_weights():
-            for sample, maps in self._predictions(s.eval_limit):
-                evaluation.add(sample, maps)
-        figures = {result["net"]: result["metrics"] for result in evaluation.report()["results"]}
-        self.log.validation(self.stage.name, made, figures)
-        mean = float(np.mean([values[s.best_metric] for values in figures.values()]))
-        sign = -1.0 if s.best_metric in _HIGHER_IS_BETTER else 1.0
-        best = self.trainer.best.get(self.stage.name)
-        better = best is None or sign * mean < sign * best
-        self.log.say(f"validation of the {self.stage.title} after {made} steps: {s.best_metric} {mean:.4f}"
-                     + (", the best so far" if better else f" (best {best:.4f})"))
-        if better:
-            self.trainer.best[self.stage.name] = mean
-            self._save_networks("Best")
-
-    def _picture(self, made: int) -> None:
-        if self.validation_samples is None:
-            return
-        with self._averaged_weights():
-            for sample, maps in self._predictions(1):
-                for result, map_m in maps.items():
-                    full_m, _ = self.method.to_full(map_m, sample)
-                    rgb, truth_m = self.method.view_of(result, sample)
-                    picture = panel(rgb, truth_m, full_m, truth_m > 0)
-                    self.log.picture(self.stage.name, made, self.method.net_of(result), picture)
-
-    def _save_networks(self, kind: str) -> None:
-        suffix = f"_rank{self.trainer.rank}" if self.trainer.ranks > 1 else ""
-        for net in self.stage.trained:
-            stem = checkpoints.file_stem(self.method, net).replace("Final", kind, 1)
-            path = self.trainer.folder / "Ckpt" / f"{stem}{suffix}.ckpt"
-            checkpoints.save_network(self.trainer.networks[net], path, f"{net}.", self.step.averaged())
-
-    def _save_state(self, made: int) -> None:
-        """Write last.ckpt: what the next step depends on."""
-        progress = {"stage": self.stage.name, "step": made, "total": self.total, "done": list(self.done),
-                    "trained": sorted({*self.trainer.trained, *self.stage.needs}), "best": self.trainer.best,
-                    "settings": self.settings.plain(), "ranks": self.trainer.ranks,
-                    "samples": len(self.loader.samples)}
-        parameters = {**self.trainer.network_parameters(), **self.step.state()}
-        checkpoints.save_state(self.trainer.last, parameters, progress)
-
-    def _write_profile(self) -> None:
-        total = sum(self.seconds.values())
-        shares = {f"{part}_share": span / total for part, span in self.seconds.items()}
-        write_json(self.trainer.folder / f"profile_{self.stage.name}.json",
-                   {"stage": self.stage.name, "steps": self.total, "seconds": self.seconds, **shares})
-
-
-@contextmanager
-def _stop_requests() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM, so that the step is finished and saved first; a second one ends at once."""
-    requests: list[int] = []
-
-    def remember(number: int, _frame: object) -> None:
-        if requests:
-            raise KeyboardInterrupt
-        requests.append(number)
-
-    if threading.current_thread() is not threading.main_thread():  # only the main thread gets signals
-        yield requests
-        return
-    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield requests
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _learns(parameter: ms.Parameter) -> bool:

@@ -17,8 +17,8 @@ import yaml
 
 from src.depthnet.method import DepthNet
 from src.errors import UserError
-from src.training import trainer
 from src.training.checkpoints import read_state
+from src.training.stage_loop import StageLoop
 from tests.commands import figures, refusal, run
 from tests.samples import write_nyu
 from tests.training.toy import registered_toy, train_toy
@@ -57,14 +57,14 @@ class Stop(KeyboardInterrupt):
 
 def stop_before(patch: pytest.MonkeyPatch, stage: str, number: int) -> None:
     """Let the next training stop before a step, with everything that it wrote until then."""
-    make_step = trainer._StageLoop._make_step
+    make_step = StageLoop._make_step
 
     def interrupted(loop, step_number, group):
         if (loop.stage.name, step_number) == (stage, number):
             raise Stop
         return make_step(loop, step_number, group)
 
-    patch.setattr(trainer._StageLoop, "_make_step", interrupted)
+    patch.setattr(StageLoop, "_make_step", interrupted)
 
 
 def train_in_pieces(nyu, folder, *argv) -> None:
@@ -302,7 +302,7 @@ def test_a_length_that_contradicts_the_steps_made_is_refused(nyu, tmp_path):
 
 
 def test_sigterm_finishes_the_step_and_saves(nyu, tmp_path, capsys):
-    make_step = trainer._StageLoop._make_step
+    make_step = StageLoop._make_step
 
     def terminated(loop, number, group):
         if number == 1:
@@ -311,7 +311,7 @@ def test_sigterm_finishes_the_step_and_saves(nyu, tmp_path, capsys):
 
     argv = ("--stages", "coarse", "--max_steps", 4)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stopped:
-        patch.setattr(trainer._StageLoop, "_make_step", terminated)
+        patch.setattr(StageLoop, "_make_step", terminated)
         train_toy(nyu, tmp_path / "stopped", *argv)
     assert stopped.value.code == 128 + signal.SIGTERM
     assert "stopped after 2 steps" in capsys.readouterr().out
