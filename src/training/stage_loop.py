@@ -100,6 +100,8 @@ class StageLoop:
         batches.close()
         if self.log:
             self._finish(first, s)
+        if requests:  # in the last step: this stage is saved whole, the next one must not start
+            raise SystemExit(128 + requests[0])
 
     def _stop(self, made: int, signal_number: int) -> None:
         """Save and end, as Ctrl-C or SIGTERM asked for."""
