@@ -68,7 +68,7 @@ run_logged() {
   fi
 }
 
-# export_net NET [CKPT_PATH] [settings ...]: exports one net of DepthNet; the last training's without CKPT_PATH.
+# export_net NET [CKPT_PATH] [settings ...]: exports one net; the last training's without CKPT_PATH.
 export_net() {
   local net=$1 checkpoint=()
   shift
@@ -79,6 +79,6 @@ export_net() {
     checkpoint=(--ckpt "$net=${positionals[0]}")
   fi
   find_python
-  exec "$python" "$repo/export.py" --coarse_or_fine "$net" --train_url "$train_url" \
+  exec "$python" "$repo/export.py" --export_nets "$net" --train_url "$train_url" \
     "${checkpoint[@]}" "${settings[@]}"
 }

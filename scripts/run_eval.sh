@@ -12,7 +12,8 @@ Usage: bash run_eval.sh [DATASET_PATH] [COARSENET_MODEL_PATH] [FINENET_MODEL_PAT
 Example: bash run_eval.sh ~/mindspore_dataset/NYU
          bash run_eval.sh ~/mindspore_dataset/NYU ~/Model/Ckpt/FinalCoarseNet.ckpt \
            ~/Model/Ckpt/FinalFineNet.ckpt
-Without checkpoints, those of the last training are evaluated.
+         bash run_eval.sh ~/DDRNet --method ddrnet --ckpt denoise=Denoise.ckpt --ckpt refine=Refine.ckpt
+Without checkpoints, those of the last training are evaluated; its config.yaml tells the method too.
 Environment: TRAIN_URL, folder of the training (default: Model in the repository); PYTHON, the interpreter.
 END
   exit 2

@@ -10,11 +10,16 @@ usage() {
   cat >&2 <<'END'
 Usage: bash run_infer_310.sh [MINDIR1_PATH] [MINDIR2_PATH] [DATA_PATH] [DEVICE_ID] \
          [settings of preprocess.py ...]
+       bash run_infer_310.sh NAME=FILE [NAME=FILE ...] [DATA_PATH] [DEVICE_ID] [settings of preprocess.py ...]
 Example: bash run_infer_310.sh ../Model/MindIR/FinalCoarseNet.mindir ../Model/MindIR/FinalFineNet.mindir \
            ../NYU/Test/ 0
-MINDIR1_PATH is the coarse net, MINDIR2_PATH the fine net, DATA_PATH the test set. Where MS_LITE_HOME names
-the folder of MindSpore Lite the program runs on the Ascend device, else on the CPU (OpenVINO, with the .onnx
-files of export.py: ../ONNX/ as seen from the .mindir).
+         bash run_infer_310.sh denoise=../Model/MindIR/FinalDenoiseNet.mindir \
+           refine=../Model/MindIR/FinalRefineNet.mindir ../DDRNet 0
+MINDIR1_PATH is DepthNet's coarse net, MINDIR2_PATH its fine net; NAME=FILE gives the nets of any method by
+name. DATA_PATH is the test set. The method is the one of the training's config.yaml, which export.py's
+folders lie beside; where the models were moved, name it: --method ddrnet. Where MS_LITE_HOME names the folder
+of MindSpore Lite the program runs on the Ascend device, else on the CPU (OpenVINO, with the .onnx files of
+export.py: ../ONNX/ as seen from the .mindir).
 Environment: MS_LITE_HOME; DEVICE_TYPE, Ascend or CPU; BUILD_DIR, where to build; PYTHON, the interpreter.
 END
   exit 2
@@ -36,11 +41,26 @@ renew_folder() {
   : >"$1/$marker"
 }
 
+# Sets `models`, NAME=FILE each, from the positionals before DATA_PATH and DEVICE_ID.
+find_models() {
+  local model named='^([A-Za-z_][A-Za-z0-9_]*)=(.*)$'
+  if [ $# -eq 2 ] && { [[ ! $1 =~ $named ]] || [ -f "$1" ]; }; then
+    require_file MINDIR1_PATH "$1"
+    require_file MINDIR2_PATH "$2"
+    models=("coarse=$1" "fine=$2")
+    return
+  fi
+  for model in "$@"; do
+    [[ $model =~ $named ]] || usage
+    require_file "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+  done
+  models=("$@")
+}
+
 split_arguments "$@"
-[ "${#positionals[@]}" -eq 4 ] || usage
-coarse=${positionals[0]} fine=${positionals[1]} data=${positionals[2]} device_id=${positionals[3]}
-require_file MINDIR1_PATH "$coarse"
-require_file MINDIR2_PATH "$fine"
+[ "${#positionals[@]}" -ge 3 ] || usage
+find_models "${positionals[@]:0:${#positionals[@]}-2}"
+data=${positionals[-2]} device_id=${positionals[-1]}
 require_folder DATA_PATH "$data"
 require_device_id "$device_id"
 find_python
@@ -51,11 +71,13 @@ for folder in "${folders[@]}"; do renew_folder "$folder"; done
 
 # The folder of the models tells preprocess.py how they were trained (config.yaml above it).
 run_logged preprocess.log "$python" "$repo/preprocess.py" --dataset_path "$data" \
-  --train_url "$(dirname -- "$coarse")" "${settings[@]}" --output_path preprocess_Result
+  --train_url "$(dirname -- "${models[0]#*=}")" "${settings[@]}" --output_path preprocess_Result
 export BUILD_DIR=${BUILD_DIR:-$repo/ascend310_infer/build}
 PYTHON=$python run_logged build.log bash "$repo/ascend310_infer/build.sh"
-run_logged infer.log "$BUILD_DIR/main" --manifest preprocess_Result/manifest.json --model "coarse=$coarse" \
-  --model "fine=$fine" --output_path result_Files --time_path time_Result --device_id "$device_id" \
+model_arguments=()
+for model in "${models[@]}"; do model_arguments+=(--model "$model"); done
+run_logged infer.log "$BUILD_DIR/main" --manifest preprocess_Result/manifest.json "${model_arguments[@]}" \
+  --output_path result_Files --time_path time_Result --device_id "$device_id" \
   ${DEVICE_TYPE:+--device_type "$DEVICE_TYPE"}
 run_logged acc.log "$python" "$repo/postprocess.py" --result_path result_Files \
   --label_file preprocess_Result/label

@@ -233,7 +233,8 @@ def load_settings(command: str, description: str, argv: list[str],
     method = _peek(argv, "method") or from_file.get("method")
     if method is None and trained_in in by_name:
         place = _peek(argv, trained_in) or from_file.get(trained_in) or by_name[trained_in].default
-        method = _saved_training(Path(place) / "config.yaml").get("method")
+        saved_in = _training_config([Path(place)])
+        method = _saved_training(saved_in).get("method") if saved_in else None
     method = method_option.parse(method or method_option.default)
     if method not in methods:
         near = difflib.get_close_matches(method, methods, 1, 0.3)
@@ -251,7 +252,7 @@ def load_settings(command: str, description: str, argv: list[str],
     if preset_name and preset_name not in own.presets:
         raise UserError(f"--preset {preset_name} is not known to {method}: "
                         f"give one of {', '.join(own.presets) or '(it has none)'}")
-    layers = [own.defaults, own.presets.get(preset_name, {}), from_file, given]
+    layers = [{**own.defaults, "method": method}, own.presets.get(preset_name, {}), from_file, given]
     if trained_in:
         layers.insert(1, _trained_with(_trainings(trained_in, options, [from_file, given]), method, own))
     return _merge(sections, options, layers, positionals or {})
@@ -284,13 +285,18 @@ def _saved_training(path: Path) -> dict[str, Any]:
     return saved if isinstance(saved, dict) and "method" in saved else {}
 
 
-def _trained_with(places: list[Path], method: str, own: Section) -> dict[str, Any]:
-    """Return what a training's config.yaml says of the method's own settings, and tell the user so.
+def _training_config(places: list[Path]) -> Path | None:
+    """Return the config.yaml of the training that one of `places` belongs to, or None.
 
     Each of `places` is a training's folder, one of its subfolders, or a file in one of them.
     """
     folders = (folder for place in places for folder in (place, *list(place.absolute().parents)[:2]))
-    path = next((folder / "config.yaml" for folder in folders if (folder / "config.yaml").is_file()), None)
+    return next((folder / "config.yaml" for folder in folders if (folder / "config.yaml").is_file()), None)
+
+
+def _trained_with(places: list[Path], method: str, own: Section) -> dict[str, Any]:
+    """Return what a training's config.yaml says of the method's own settings, and tell the user so."""
+    path = _training_config(places)
     saved = _saved_training(path) if path else {}
     if saved.get("method") != method:
         return {}

@@ -255,6 +255,16 @@ def test_eval_takes_the_trained_networks_settings(tmp_path, capsys):
     assert load_settings("eval", "", elsewhere, trained_in="train_url").fc_width == 4096
 
 
+@pytest.mark.parametrize("place", [".", "MindIR", "MindIR/FinalDenoiseNet.mindir"])
+def test_the_training_above_exported_models_says_which_method_it_is(tmp_path, place):
+    """run_infer_310.sh names the models' folder."""
+    settings("--method", "ddrnet").write(tmp_path / "Model/config.yaml")
+    argv = ["--train_url", str(tmp_path / "Model" / place)]
+    assert load_settings("preprocess", "", argv, trained_in="train_url").method == "ddrnet"
+    argv += ["--method", "depthnet"]
+    assert load_settings("preprocess", "", argv, trained_in="train_url").method == "depthnet"
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_names_and_aliases_are_unique_and_no_attribute_of_settings(method):
     names = Counter(name for o in OPTIONS[method] for name in (o.name, *o.aliases))

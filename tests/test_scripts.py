@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from src.config import load_settings
 from tests.script_runner import REPOSITORY, SCRIPTS, FakePython, run_script
 
 TRAIN, EVAL = "run_standalone_train_ascend.sh", "run_eval.sh"
-COARSE, FINE = "run_export_coarse_model.sh", "run_export_fine_model.sh"
+COARSE, FINE, EXPORT = "run_export_coarse_model.sh", "run_export_fine_model.sh", "run_export.sh"
 INFER, DISTRIBUTED = "run_infer_310.sh", "run_distributed_train_ascend.sh"
 FOLDERS = ("preprocess_Result", "result_Files", "time_Result")
 
@@ -39,7 +40,10 @@ def place(tmp_path: Path) -> Path:
     (DISTRIBUTED, []), (DISTRIBUTED, ["."]), (DISTRIBUTED, [".", "table.json", "8"]), (DISTRIBUTED, ["-h"]),
     (EVAL, []), (EVAL, [".", "coarse.ckpt"]), (EVAL, [".", "a", "b", "c"]), (EVAL, [".", "--help"]),
     (COARSE, ["--help"]), (COARSE, ["a", "b"]), (FINE, ["-h"]), (FINE, ["a", "b"]),
+    (EXPORT, []), (EXPORT, ["--method", "ddrnet"]), (EXPORT, ["a", "b", "c"]), (EXPORT, ["a", "--help"]),
     (INFER, []), (INFER, ["a", "b", "c"]), (INFER, ["a", "b", "c", "0", "1"]), (INFER, ["--help"]),
+    (INFER, ["a=b", "c"]), (INFER, ["a", ".", "0"]), (INFER, ["1a=b", ".", "0"]), (INFER, ["=b", ".", "0"]),
+    (INFER, ["--method", "ddrnet"]),
 ])
 def test_wrong_arguments_print_usage_with_an_example(tmp_path: Path, script: str, args: list[str]):
     done = run_script(script, *args, cwd=tmp_path)
@@ -62,6 +66,11 @@ def test_wrong_arguments_print_usage_with_an_example(tmp_path: Path, script: str
     (EVAL, [".", "../b.ckpt", "."], "FINENET_MODEL_PATH: no file '.'"),
     (COARSE, ["nowhere.ckpt"], "CKPT_PATH: no file 'nowhere.ckpt'"),
     (FINE, [""], "CKPT_PATH: no file ''"),
+    (EXPORT, ["refine", "nowhere.ckpt"], "CKPT_PATH: no file 'nowhere.ckpt'"),
+    (INFER, ["denoise=x.mindir", "refine=../b.mindir", ".", "0"], "denoise: no file 'x.mindir'"),
+    (INFER, ["denoise=../b.mindir", "refine=", ".", "0"], "refine: no file ''"),
+    (INFER, ["pano=../a.mindir", "nowhere", "0"], "DATA_PATH: no folder 'nowhere'"),
+    (INFER, ["pano=../a.mindir", ".", "zero"], "DEVICE_ID is a whole number such as 0, not 'zero'"),
     (INFER, ["x.mindir", "../b.mindir", ".", "0"], "MINDIR1_PATH: no file 'x.mindir'"),
     (INFER, ["../a.mindir", "x.mindir", ".", "0"], "MINDIR2_PATH: no file 'x.mindir'"),
     (INFER, ["../a.mindir", "../b.mindir", "nowhere", "0"], "DATA_PATH: no folder 'nowhere'"),
@@ -84,9 +93,19 @@ def test_wrong_paths_are_refused_in_one_line(fake: FakePython, place: Path, scri
     (EVAL, ["../NYU v2", "../größe *.ckpt", "../b.ckpt", "--limit", "2"], "eval.py",
      ["--test_data", "../NYU v2", "--train_url", "{repo}/Model", "--coarse_ckpt_model", "../größe *.ckpt",
       "--fine_ckpt_model", "../b.ckpt", "--limit", "2"]),
-    (COARSE, [], "export.py", ["--coarse_or_fine", "coarse", "--train_url", "{repo}/Model"]),
+    (TRAIN, ["../NYU v2", "0", "--method", "ddrnet", "--has_mask", "true"], "train.py",
+     ["--data_url", "../NYU v2", "--device_id", "0", "--device_target", "auto", "--train_url", "{repo}/Model",
+      "--method", "ddrnet", "--has_mask", "true"]),
+    (EVAL, ["../NYU v2", "--method", "ddrnet", "--ckpt", "denoise=../größe *.ckpt"], "eval.py",
+     ["--test_data", "../NYU v2", "--train_url", "{repo}/Model", "--method", "ddrnet", "--ckpt",
+      "denoise=../größe *.ckpt"]),
+    (EXPORT, ["refine"], "export.py", ["--export_nets", "refine", "--train_url", "{repo}/Model"]),
+    (EXPORT, ["denoise", "../größe *.ckpt", "--method", "ddrnet"], "export.py",
+     ["--export_nets", "denoise", "--train_url", "{repo}/Model", "--ckpt", "denoise=../größe *.ckpt",
+      "--method", "ddrnet"]),
+    (COARSE, [], "export.py", ["--export_nets", "coarse", "--train_url", "{repo}/Model"]),
     (FINE, ["../größe *.ckpt", "--file_format", "ONNX"], "export.py",
-     ["--coarse_or_fine", "fine", "--train_url", "{repo}/Model", "--ckpt", "fine=../größe *.ckpt",
+     ["--export_nets", "fine", "--train_url", "{repo}/Model", "--ckpt", "fine=../größe *.ckpt",
       "--file_format", "ONNX"]),
 ])
 def test_arguments_reach_the_command_unchanged(fake: FakePython, place: Path, script: str, args: list[str],
@@ -96,6 +115,23 @@ def test_arguments_reach_the_command_unchanged(fake: FakePython, place: Path, sc
     (call,) = fake.calls()
     assert call["argv"] == [str(REPOSITORY / command), *(arg.format(repo=REPOSITORY) for arg in passed)]
     assert call["cwd"] == str(place)
+
+
+@pytest.mark.parametrize(("script", "args", "command", "networks"), [
+    (TRAIN, [0], "train.py", {}), (EVAL, [], "eval.py", {}),
+    (EVAL, ["../a.mindir", "../b.mindir"], "eval.py", {"ckpt": ("coarse=../a.mindir", "fine=../b.mindir")}),
+    (COARSE, None, "export.py", {"export_nets": ("coarse",)}),
+    (FINE, None, "export.py", {"export_nets": ("fine",)})])
+def test_commands_know_what_the_scripts_pass_on(fake: FakePython, place: Path, script: str, args: list | None,
+                                                command: str, networks: dict[str, tuple]):
+    """What the scripts add is a setting of every method, except DepthNet's checkpoints."""
+    own = [] if args is None else ["../NYU v2", *args]
+    run_script(script, *own, cwd=place, **fake.env)
+    (call,) = fake.calls()
+    read = load_settings(command[:-3], "", call["argv"][1:])
+    assert {name: read[name] for name in networks} == networks
+    if "ckpt" not in networks:
+        assert load_settings(command[:-3], "", [*call["argv"][1:], "--method", "ddrnet"]).method == "ddrnet"
 
 
 def test_train_url_of_the_environment_and_of_the_settings(fake: FakePython, place: Path):
@@ -194,12 +230,50 @@ def test_infer_stops_at_the_first_error_and_replaces_its_own_results(fake: FakeP
                                 "--train_url", "..", "--limit", "2", "--output_path", "preprocess_Result"]
 
 
+def infer(fake: FakePython, place: Path, *args: object) -> tuple[list[str], list[str]]:
+    """Run the whole script with recording programs; return the arguments of preprocess.py and of main."""
+    build = place / "build"
+    build.mkdir()
+    (build / "main").write_text('#!/bin/bash\nprintf "%s\\n" "$@" >main.args\n')
+    (build / "main").chmod(0o755)
+    (place / "ascend310_infer").mkdir()
+    (place / "ascend310_infer/build.sh").write_text("exit 0\n")
+    scripts = Path(shutil.copytree(SCRIPTS, place / "scripts"))
+    done = run_script(INFER, *args, cwd=place, scripts=scripts, BUILD_DIR=build, **fake.env)
+    assert done.returncode == 0, done.stderr
+    prepare, score = fake.calls()
+    assert [Path(call["argv"][0]).name for call in (prepare, score)] == ["preprocess.py", "postprocess.py"]
+    assert score["argv"][1:] == ["--result_path", "result_Files", "--label_file", "preprocess_Result/label"]
+    return prepare["argv"][1:], (place / "main.args").read_text().splitlines()
+
+
+@pytest.mark.parametrize(("models", "named"), [
+    (["../a.mindir", "../b.mindir"], ["coarse=../a.mindir", "fine=../b.mindir"]),
+    (["x=1/a.mindir", "../b.mindir"], ["coarse=x=1/a.mindir", "fine=../b.mindir"]),
+    (["denoise=../a.mindir", "refine=../b.mindir"], ["denoise=../a.mindir", "refine=../b.mindir"]),
+    (["pano=x=1/a.mindir"], ["pano=x=1/a.mindir"]),
+    (["a=../a.mindir", "b=../b.mindir", "c_3=../a.mindir"],
+     ["a=../a.mindir", "b=../b.mindir", "c_3=../a.mindir"]),
+])
+def test_infer_takes_the_models_of_any_method(fake: FakePython, place: Path, models: list[str],
+                                              named: list[str]):
+    (place / "x=1").mkdir()
+    (place / "x=1/a.mindir").touch()
+    prepare, program = infer(fake, place, *models, "../NYU v2", 3, "--method", "ddrnet", "--limit", 2)
+    folder = "x=1" if "x=1" in models[0] else ".."
+    assert prepare == ["--dataset_path", "../NYU v2", "--train_url", folder, "--method", "ddrnet",
+                       "--limit", "2", "--output_path", "preprocess_Result"]
+    passed = [part for model in named for part in ("--model", model)]
+    assert program == ["--manifest", "preprocess_Result/manifest.json", *passed, "--output_path",
+                       "result_Files", "--time_path", "time_Result", "--device_id", "3"]
+
+
 def test_shellcheck_finds_nothing():
     beside = Path(sys.executable).with_name("shellcheck")
     shellcheck = str(beside) if beside.exists() else shutil.which("shellcheck")
     if shellcheck is None:
         pytest.skip("shellcheck is not installed")
     files = [str(path) for path in sorted(SCRIPTS.glob("*.sh"))]
-    assert len(files) == 7
+    assert len(files) == 8
     done = subprocess.run([shellcheck, *files], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

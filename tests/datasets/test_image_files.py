@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.datasets.image_files import check_header, read_depth, read_rgb
+from src.datasets.image_files import check_header, read_depth, read_header, read_rgb
 from src.errors import UserError
 from tests.samples import DEPTH_SAMPLES, needs_samples, save
 
@@ -120,6 +120,39 @@ def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
 def test_headers_tell_what_is_wrong(tmp_path, name, depth, expected):
     damaged_files(tmp_path)
     assert check_header(tmp_path / name, depth) == expected
+
+
+@pytest.mark.parametrize(("mode", "suffix", "text"), [
+    ("I;16", "png", "a 16-bit grey PNG"), ("L", "png", "an 8-bit grey PNG"), ("1", "png", "a 1-bit grey PNG"),
+    ("RGB", "png", "an 8-bit RGB PNG"), ("P", "png", "an 8-bit palette PNG"),
+    ("LA", "png", "an 8-bit grey with alpha PNG"), ("RGBA", "png", "an 8-bit RGB with alpha PNG"),
+    ("L", "jpg", "an 8-bit grey JPEG"), ("RGB", "jpg", "an 8-bit RGB JPEG"),
+    ("CMYK", "jpg", "an 8-bit CMYK JPEG")])
+def test_headers_tell_kind_and_size(tmp_path, mode, suffix, text):
+    path = tmp_path / f"p.{suffix}"
+    Image.fromarray(DEPTH_16 if mode == "I;16" else RGB).convert(mode).save(path)
+    header = read_header(path)
+    assert str(header) == text and header.size_wh == (50, 40)
+
+
+@pytest.mark.parametrize(("orientation", "size_wh"), [
+    (1, (50, 40)), (3, (50, 40)), (6, (40, 50)), (8, (40, 50))])
+def test_the_size_of_cameras_held_upright(tmp_path, orientation, size_wh):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(RGB).save(tmp_path / "p.jpg", exif=exif)
+    assert read_header(tmp_path / "p.jpg").size_wh == size_wh == read_rgb(tmp_path / "p.jpg").shape[1::-1]
+
+
+@pytest.mark.parametrize(("name", "expected"), [
+    ("text.png", "neither JPEG nor PNG"), ("start.png", "neither JPEG nor PNG"), ("empty.jpg", "empty"),
+    ("absent.jpg", "missing"), ("folder.png", "unreadable (Is a directory)"),
+    ("start.jpg", "a JPEG with a damaged header"), ("w.npy", "neither JPEG nor PNG")])
+def test_files_without_a_picture_header(tmp_path, name, expected):
+    damaged_files(tmp_path)
+    with pytest.raises(UserError) as caught:
+        read_header(tmp_path / name)
+    assert str(caught.value) == expected
 
 
 @needs_samples("NYU/Test/00000_depth.png", "NYU/Train/basement_0001a_out/1.png")
