@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from src.config import Settings, load_settings
+from src.datasets.image_files import write_depth_png
 from src.errors import run_command
 from src.evaluation import Evaluation, chosen_protocols
 from src.files import atomic_path
@@ -34,13 +35,12 @@ def main(argv: list[str]) -> None:
     total = min(len(samples), settings.limit or len(samples))
     reader = read_samples(method, samples, settings.limit)
     maps = _external(settings, reader) if settings.predictions else _predicted(method, reader)
-    for sample, full_maps in tqdm(maps, total=total, unit="image", disable=not sys.stderr.isatty()):
+    for sample, found in tqdm(maps, total=total, unit="image", disable=not sys.stderr.isatty()):
         if settings.predictions:
-            evaluation.add_external(sample, full_maps["external"])
+            evaluation.add_external(sample, found["external"])
         else:
-            evaluation.add(sample, full_maps)
-            full_maps = {result: method.to_full(map_m, sample)[0] for result, map_m in full_maps.items()}
-        _save(method, sample, full_maps)
+            evaluation.add(sample, found)
+        _save(method, sample, found)
     evaluation.publish(settings)
 
 
@@ -59,11 +59,12 @@ def _predicted(method: Method, samples: Iterator[Sample]) -> Iterator[tuple[Samp
     return predict(method, method.graph, network_runners(load_trained(method, method.graph)), samples)
 
 
-def _save(method: Method, sample: Sample, full_maps: dict[str, np.ndarray]) -> None:
-    """Write `--save_images` panels and `--save_predictions` arrays of one sample."""
+def _save(method: Method, sample: Sample, maps: dict[str, np.ndarray]) -> None:
+    """Write `--save_images` panels, `--save_predictions` arrays and `--save_png` maps of one sample."""
     settings = method.settings
-    for result, depth_m in full_maps.items():
+    for result, map_m in maps.items():
         net = method.net_of(result)
+        depth_m, seen = ((map_m, np.True_) if settings.predictions else method.to_full(map_m, sample))
         if settings.save_images:
             rgb, truth_m = method.view_of(result, sample)
             picture = panel(rgb, truth_m, depth_m, truth_m > 0)
@@ -71,6 +72,9 @@ def _save(method: Method, sample: Sample, full_maps: dict[str, np.ndarray]) -> N
         if settings.save_predictions:
             with atomic_path(Path(settings.save_predictions) / net / f"{sample.name}.npy") as temporary:
                 np.save(temporary, depth_m.astype(np.float32))
+        if settings.save_png:
+            path = Path(settings.save_png) / f"{method.file_prefix(result)}_{sample.name}.png"
+            write_depth_png(path, np.where(seen, depth_m, 0), settings.png_scale)
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def _infer_files(method: Method, graph: Graph, runners: Runners, rows: list) -> 
     bar = tqdm(_maps(method, graph, runners, samples), total=len(rows), unit="image",
                disable=not sys.stderr.isatty())
     for (_, files), (sample, depth_m, seen) in zip(rows, bar):
-        camera = camera_of(method.settings, sample.image_hw, Path(files[0]))
+        camera = camera_of(method.settings, sample, Path(files[0]))
         yield write_outputs(method, sample, depth_m, seen, camera)
 
 
@@ -95,7 +95,7 @@ def _infer_video(method: Method, graph: Graph, runners: Runners, path: Path) -> 
                 settings = settings.replace(min_depth_m=low, far_depth_m=high)
             video.add(color_picture(depth_m, seen, settings))
             if settings.given("save"):  # files for every frame on demand only
-                camera = camera_of(settings, sample.image_hw, None)
+                camera = camera_of(settings, sample, None)
                 yield write_outputs(method, sample, depth_m, seen, camera)
     yield {"name": path.stem, "files": [target.name], "frames": number + 1}
 

@@ -54,12 +54,15 @@ class Evaluation:
         method: gives the placement of maps and the units.
         protocols: what to measure.
         keep_rows: keep the figures of every image for `write_csv`.
+
+    Maps that came with the samples (`Method.given_maps`) are measured beside the nets'.
     """
 
     def __init__(self, method: Method, protocols: Sequence[Protocol], keep_rows: bool = False):
         self.method = method
         self.protocols = list(protocols)
         self.num_images = 0
+        self.given: set[str] = set()  # names of the maps that came with the samples
         self.keep_rows = keep_rows
         self.rows: list[dict[str, object]] = []
         self._scores: dict[tuple[str, str], Accumulator] = {}
@@ -72,27 +75,30 @@ class Evaluation:
             UserError: a prediction is not finite (the sample is named).
         """
         self.num_images += 1
+        given = self.method.given_maps(sample)
+        self.given |= set(given)
+        for name, depth_m in given.items():
+            self._add(name, sample, self.method.truth_at_network(depth_m), depth_m)
         for result, map_m in maps.items():
-            full_m, _ = self.method.to_full(map_m, sample)
-            own = self.method.own_figures(result, full_m, sample)
-            self._add(result, sample, map_m, full_m, own)
+            self._add(result, sample, map_m, self.method.to_full(map_m, sample)[0])
 
     def add_external(self, sample: Sample, depth_m: np.ndarray) -> None:
         """Score a full-size map (H, W) that another program made."""
         self.num_images += 1
-        self._add("external", sample, self.method.truth_at_network(depth_m), depth_m, {})
+        self._add("external", sample, self.method.truth_at_network(depth_m), depth_m)
 
-    def _add(self, result: str, sample: Sample, map_m: np.ndarray, full_m: np.ndarray,
-             own: Mapping[str, tuple[float, float]]) -> None:
+    def _add(self, result: str, sample: Sample, map_m: np.ndarray, full_m: np.ndarray) -> None:
         net = self.method.net_of(result)
+        own = self.method.own_figures(result, full_m, sample)
+        measured = self.method.measured(sample)
         _, truth_m = self.method.view_of(result, sample)
         for protocol in self.protocols:
             if protocol.space == "network":
-                prediction, truth = map_m, self.method.truth_at_network(truth_m)
+                prediction, truth, weights = map_m, self.method.truth_at_network(truth_m), None
             else:
-                prediction, truth = full_m, truth_m
+                prediction, truth, weights = full_m, truth_m, measured
             try:
-                image = score(prediction, truth, protocol)
+                image = score(prediction, truth, protocol, weights)
                 self._own.setdefault((net, protocol.name), _OwnFigures(protocol.pooling)).add(own)
             except UserError as error:
                 raise UserError(f"sample {sample.name}, {net}: {error}") from None

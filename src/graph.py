@@ -5,24 +5,34 @@
 The exporter, preprocess.py, the C++ program, postprocess.py, eval.py and infer.py all read a method from
 here, so that all of them run the same models in the same order on the same tensors. It holds no MindSpore
 object.
+
+A dimension of a tensor is a number, or the name of one that is free, as in ONNX: the networks of a fully
+convolutional method take any height "H" and width "W". The inputs' sizes settle all names (`Graph.bind`).
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+
+from src.errors import UserError
 
 DTYPES = {"float32": np.float32, "int32": np.int32}
 
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A named tensor; `shape` is without the leading batch dimension."""
+    """A named tensor; `shape` is without the leading batch dimension, of numbers and names."""
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[int | str, ...]
     dtype: str = "float32"
+
+    def bind(self, sizes: Mapping[str, int]) -> TensorSpec:
+        """Return the tensor with numbers for the names in its shape."""
+        return replace(self, shape=tuple(sizes[dim] if isinstance(dim, str) else dim for dim in self.shape))
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,8 @@ class Graph:
     """Models in an order in which they can run; `results` are the tensors that leave the graph.
 
     Raises:
-        ValueError: a wire names a tensor that is not there yet.
+        ValueError: a wire names a tensor that is not there yet, or an output has a free dimension that no
+            input has.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -73,6 +84,36 @@ class Graph:
             known |= {f"{model.name}:{spec.name}" for spec in model.outputs}
         if not set(self.results) <= known:
             raise ValueError(f"results {set(self.results) - known} are made by no model")
+        loose = _names(spec for model in self.models for spec in model.outputs) - _names(self.inputs)
+        if loose:
+            raise ValueError(f"free dimensions {loose} are of no input")
+
+    def sizes(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+        """Return the sizes of the free dimensions, by name.
+
+        Args:
+            shapes: of the inputs, by name, without batch dimension.
+
+        Raises:
+            UserError: an input's shape is not the graph's, or not that of the inputs before it.
+        """
+        sizes: dict[str, int] = {}
+        for spec in self.inputs:
+            shape = shapes[spec.name]
+            if len(shape) == len(spec.shape):
+                for dim, size in zip(spec.shape, shape):
+                    if isinstance(dim, str):
+                        sizes.setdefault(dim, size)
+                spec = spec.bind(sizes)
+            if shape != spec.shape:
+                raise UserError(f"input {spec.name} is {shape}, not {spec.shape} as the networks take it")
+        return sizes
+
+    def bind(self, sizes: Mapping[str, int]) -> Graph:
+        """Return the graph at these sizes of its free dimensions."""
+        models = (replace(model, outputs=tuple(spec.bind(sizes) for spec in model.outputs))
+                  for model in self.models)
+        return replace(self, inputs=tuple(spec.bind(sizes) for spec in self.inputs), models=tuple(models))
 
     def spec(self, source: str) -> TensorSpec:
         """Return the tensor that a wire's source or a result names."""
@@ -116,10 +157,12 @@ class Graph:
             the tensors named by `results`.
 
         Raises:
+            UserError: the inputs' shapes are not the graph's.
             ValueError: a model does not make what the graph says.
         """
+        bound = self.bind(self.sizes({name: value.shape[1:] for name, value in inputs.items()}))
         tensors = {f"input:{name}": value for name, value in inputs.items()}
-        for model in self.models:
+        for model in bound.models:
             outputs = runners[model.name](*(tensors[wire.source] for wire in model.inputs))
             made, promised = [value.shape[1:] for value in outputs], [spec.shape for spec in model.outputs]
             if made != promised:
@@ -138,3 +181,18 @@ class Graph:
                    "outputs": [tensor(spec) for spec in m.outputs]} for m in self.models]
         return {"inputs": [tensor(spec) for spec in self.inputs], "models": models,
                 "results": list(self.results)}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Graph:
+        """Return the graph that `as_dict` was taken from."""
+        def tensors(specs: list) -> tuple[TensorSpec, ...]:
+            return tuple(TensorSpec(spec["name"], tuple(spec["shape"]), spec["dtype"]) for spec in specs)
+
+        models = (Model(m["name"], m["file"], tuple(Wire(w["name"], w["from"]) for w in m["inputs"]),
+                        tensors(m["outputs"])) for m in saved["models"])
+        return cls(tensors(saved["inputs"]), tuple(models), tuple(saved["results"]))
+
+
+def _names(specs: Iterable[TensorSpec]) -> set[str]:
+    """Return the names of the free dimensions of some tensors."""
+    return {dim for spec in specs for dim in spec.shape if isinstance(dim, str)}

@@ -21,6 +21,7 @@ from src.config import Settings, add_method_section
 from src.errors import UserError
 from src.geometry.pinhole import Intrinsics, back_project, normals
 from src.graph import Graph
+from src.visualize import panel
 
 if TYPE_CHECKING:
     from mindspore import nn
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 # A sixth method is one new folder, one row here and one section in default_config.yaml.
 _METHODS = {
     "depthnet": "src.depthnet.method:DepthNet",
+    "ddrnet": "src.ddrnet.method:DDRNet",
 }
 
 
@@ -40,7 +42,9 @@ class Sample:
         inputs: the graph's inputs by name, without batch dimension.
         rgb: picture (H, W, 3) uint8, for panels and point clouds; None where only files of figures are read.
         truth_m: depth (H, W) float32 in metres, 0 = no reading; None where there is none.
-        extras: further arrays that `decode` or `own_figures` of the method need; preprocess.py stores them.
+        extras: further arrays that the method needs beside a result (in `decode`, `to_full`, `measured`,
+            `given_maps`, `own_figures`); preprocess.py stores them.
+        camera: of the picture, where the data tell it.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Sample:
     rgb: np.ndarray | None = None
     truth_m: np.ndarray | None = None
     extras: Mapping[str, np.ndarray] = field(default_factory=dict)
+    camera: Intrinsics | None = None
 
     @property
     def image_hw(self) -> tuple[int, int]:
@@ -137,6 +142,19 @@ class Method(ABC):
         """The deployable models and how they are wired."""
 
     @property
+    def example_sizes(self) -> Mapping[str, int]:
+        """Sizes of the graph's free dimensions, at which MindIR and AIR files are made and files are checked.
+
+        Keys are the names in the shapes of the graph's inputs; none by default: all shapes are numbers.
+        """
+        return {}
+
+    @property
+    def size_step(self) -> Mapping[str, int]:
+        """What the size of each free dimension must be a multiple of (1 where it is not named)."""
+        return {}
+
+    @property
     @abstractmethod
     def protocols(self) -> tuple[str, ...]:
         """Names of the evaluation protocols that are used by default."""
@@ -208,6 +226,34 @@ class Method(ABC):
     def net_of(self, result: str) -> str:
         """Return the name under which a result's figures are reported (the model that makes it)."""
         return result.split(":", 1)[0]
+
+    def file_prefix(self, result: str) -> str:
+        """Return what the names of a result's files of `--save_png` begin with; the net's name by default."""
+        return self.net_of(result)
+
+    def given_maps(self, sample: Sample) -> dict[str, np.ndarray]:
+        """Return depth maps (H, W) in metres that came with the sample, by name.
+
+        They are measured beside the networks' (a depth camera's raw depth, which a network has to beat).
+        """
+        del sample
+        return {}
+
+    def measured(self, sample: Sample) -> np.ndarray | None:
+        """Return which pixels (H, W) of the truth figures are taken from; None leaves it to the protocol."""
+        del sample
+        return None
+
+    def pictures(self, sample: Sample, maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return what training shows of a sample: pictures (H, W, 3) uint8 by name.
+
+        Args:
+            sample: of the validation set.
+            maps: full-size maps (H, W) in metres by result.
+        """
+        views = {result: self.view_of(result, sample) for result in maps}
+        return {self.net_of(result): panel(*views[result], depth_m, views[result][1] > 0)
+                for result, depth_m in maps.items()}
 
     def own_figures(self, result: str, depth_m: np.ndarray, sample: Sample) -> dict[str, tuple[float, float]]:
         """Return (sum, count) of further figures of one full-size map (H, W) in metres; none by default.

@@ -64,7 +64,7 @@ def predict(method: Method, graph: Graph, runners: Runners,
     s = method.settings
     if s.shuffle_inputs:
         samples = _with_next_inputs(samples)
-    for batch in _chunks(samples, s.eval_batch_size):
+    for batch in _batches(samples, s.eval_batch_size):
         maps = _network_maps(method, graph, runners, batch)
         if s.flip_average:
             mirrored = _network_maps(method, graph, runners, [method.mirrored(sample) for sample in batch])
@@ -82,15 +82,19 @@ def _network_maps(method: Method, graph: Graph, runners: Runners,
             for i, sample in enumerate(batch)]
 
 
-def _chunks(items: Iterator[Sample], size: int) -> Iterator[list[Sample]]:
-    chunk: list[Sample] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+def _batches(samples: Iterator[Sample], size: int) -> Iterator[list[Sample]]:
+    """Yield up to `size` samples at a time, in order, whose inputs have the same shapes."""
+    def shapes(sample: Sample) -> dict[str, tuple[int, ...]]:
+        return {name: values.shape for name, values in sample.inputs.items()}
+
+    batch: list[Sample] = []
+    for sample in samples:
+        if batch and (len(batch) == size or shapes(sample) != shapes(batch[0])):
+            yield batch
+            batch = []
+        batch.append(sample)
+    if batch:
+        yield batch
 
 
 def _with_next_inputs(samples: Iterator[Sample]) -> Iterator[Sample]:

@@ -6,6 +6,7 @@ All pictures are uint8 RGB, (H, W, 3). Pixels without a reading are grey, a colo
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -97,6 +98,19 @@ def panel(rgb: np.ndarray, truth_m: np.ndarray, pred_m: np.ndarray, valid: np.nd
     return np.concatenate(columns, axis=1)
 
 
+def grid(columns: Sequence[Sequence[tuple[str, np.ndarray]]]) -> np.ndarray:
+    """Return titled pictures in columns; a row is as high and a column as wide as its largest picture.
+
+    Args:
+        columns: (title, picture (h, w, 3) uint8) from top to bottom, equally many in each column.
+    """
+    titled = [[_titled(picture, title) for title, picture in column] for column in columns]
+    heights = [max(picture.shape[0] for picture in row) for row in zip(*titled)]
+    widths = [max(picture.shape[1] for picture in column) for column in titled]
+    return np.hstack([np.vstack([_extended(picture, height, width) for picture, height in zip(column, heights)])
+                      for column, width in zip(titled, widths)])
+
+
 def save_picture(path: str | Path, rgb: np.ndarray) -> None:
     """Write a picture atomically in the format of its suffix; `UserError` where Pillow knows none."""
     with atomic_path(path) as temporary:
@@ -129,6 +143,12 @@ def _bar(height_px: int, labels: list[str], color_map: int) -> np.ndarray:
         baseline = int(np.clip(row + 4, 10, height_px - 2))
         cv2.putText(bar, label, (_BAR_PX + 4, baseline), _FONT, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
     return bar
+
+
+def _extended(picture: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
+    """Return the picture with white to its right and below."""
+    below, right = height_px - picture.shape[0], width_px - picture.shape[1]
+    return cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(255, 255, 255))
 
 
 def _titled(picture: np.ndarray, title: str) -> np.ndarray:

@@ -232,6 +232,34 @@ def test_models_that_do_not_fit_are_refused(program: Path, tmp_path: Path) -> No
     assert_refused(package.run(program), message)
 
 
+def declare_size(path: Path, height: int | str, width: int | str) -> None:
+    """Let an ONNX file's inputs and outputs have this size; a name leaves it free."""
+    model = onnx.load(path)
+    for value in (*model.graph.input, *model.graph.output):
+        for dim, size in zip(value.type.tensor_type.shape.dim[2:], (height, width)):
+            dim.Clear()
+            setattr(dim, "dim_param" if isinstance(size, str) else "dim_value", size)
+    onnx.save(model, path)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_models_of_any_size_run_at_the_manifests(program: Path, tmp_path: Path, batch: int) -> None:
+    package = Package(tmp_path)
+    for name in ("Coarse", "Fine"):
+        declare_size(tmp_path / f"ONNX/Final{name}.onnx", "H", "W")
+    run = package.run(program, "--batch", str(batch))
+    assert run.returncode == 0, run.stderr
+    package.check_results()
+
+
+def test_models_of_another_size_are_refused(program: Path, tmp_path: Path) -> None:
+    package = Package(tmp_path)
+    declare_size(tmp_path / "ONNX/FinalCoarse.onnx", HEIGHT + 1, WIDTH)
+    assert_refused(package.run(program), "model coarse (./ONNX/FinalCoarse.onnx): input 'image' has shape "
+                   "[?, 3, 9, 10] in the file, [?, 3, 8, 10] in the manifest: export")
+    assert not list((tmp_path / "R").glob("*"))
+
+
 @pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped", "a/b", ".."])
 def test_sample_names_cannot_leave_the_folder(program: Path, tmp_path: Path, name: str) -> None:
     package = Package(tmp_path)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from src.errors import UserError
 from src.graph import Graph, Model, TensorSpec, Wire
 
 A, B, C = (TensorSpec(name, (2,)) for name in "abc")
@@ -120,3 +121,65 @@ def test_the_manifests_form_is_plain_json():
         "inputs": [{"name": "l", "from": "left:b"}, {"name": "r", "from": "right:a"}],
         "outputs": [{"name": "c", "dtype": "float32", "shape": [2]}]}
     assert saved["results"] == ["join:c", "left:a", "other:a"]
+    assert Graph.from_dict(saved) == diamond()
+
+
+def free() -> Graph:
+    """Two inputs of any size H x W, but the same, and a fixed one; a sum, and the sums of its rows."""
+    return Graph(
+        inputs=(TensorSpec("grey", (1, "H", "W")), TensorSpec("depth", (2, "H", "W")), INT),
+        models=(model("join", {"g": "input:grey", "d": "input:depth"}, TensorSpec("sum", (2, "H", "W"))),
+                model("rows", {"sum": "join:sum"}, TensorSpec("rows", (2, "H"), "int32"))),
+        results=("rows:rows", "join:sum"))
+
+
+FREE_RUNNERS = {"join": lambda g, d: (g + d,), "rows": lambda s: (s.sum(-1).astype(np.int32),)}
+
+
+def free_inputs(height: int, width: int, batch: int = 2) -> dict[str, np.ndarray]:
+    return {"grey": np.ones((batch, 1, height, width)), "depth": np.full((batch, 2, height, width), 2.0),
+            "labels": np.zeros((batch, 3), np.int32)}
+
+
+@pytest.mark.parametrize(("height", "width"), [(4, 6), (3, 1)])
+def test_a_free_graph_runs_at_the_size_of_its_inputs(height, width):
+    results = free().run(FREE_RUNNERS, free_inputs(height, width))
+    np.testing.assert_array_equal(results["join:sum"], np.full((2, 2, height, width), 3))
+    np.testing.assert_array_equal(results["rows:rows"], np.full((2, 2, height), 3 * width))
+
+
+def test_outputs_of_a_free_graph_are_held_to_the_inputs_size():
+    runners = {**FREE_RUNNERS, "join": lambda g, d: ((g + d)[..., :-1],)}
+    with pytest.raises(ValueError, match=r"model join makes .*\(2, 4, 5\).*its graph says .*\(2, 4, 6\)"):
+        free().run(runners, free_inputs(4, 6))
+
+
+@pytest.mark.parametrize(("name", "shape", "message"), [
+    ("depth", (2, 6, 4), r"input depth is \(2, 6, 4\), not \(2, 4, 6\)"),  # two inputs disagree
+    ("depth", (1, 4, 6), r"input depth is \(1, 4, 6\), not \(2, 4, 6\)"),
+    ("grey", (4, 6), r"input grey is \(4, 6\), not \(1, 'H', 'W'\)"),
+    ("labels", (4,), r"input labels is \(4,\), not \(3,\)"),
+])
+def test_inputs_that_do_not_fit_are_named(name, shape, message):
+    inputs = {**free_inputs(4, 6), name: np.zeros((2, *shape))}
+    with pytest.raises(UserError, match=message):
+        free().run(FREE_RUNNERS, inputs)
+
+
+def test_binding_replaces_every_name():
+    shapes = {"grey": (1, 4, 6), "depth": (2, 4, 6), "labels": (3,)}
+    assert free().sizes(shapes) == {"H": 4, "W": 6}
+    bound = free().bind({"H": 4, "W": 6})
+    assert bound.inputs == (TensorSpec("grey", (1, 4, 6)), TensorSpec("depth", (2, 4, 6)), INT)
+    assert bound.spec("rows:rows") == TensorSpec("rows", (2, 4), "int32")
+    assert bound.input_specs(bound.model("rows")) == (TensorSpec("sum", (2, 4, 6)),)
+    assert bound.sizes(shapes) == {} and bound.bind({}) == bound
+    assert diamond().bind({}) == diamond()
+    with pytest.raises(KeyError):
+        free().bind({"H": 4})
+
+
+def test_a_free_dimension_of_an_output_is_one_of_an_input():
+    with pytest.raises(ValueError, match="free dimensions .'D'. are of no input"):
+        replace(free(), models=(model("m", {"g": "input:grey"}, TensorSpec("d", ("D", "H"))),),
+                results=("m:d",))

@@ -17,6 +17,7 @@ from src.visualize import (
     depth_bar,
     error_bar,
     error_map,
+    grid,
     normal_map,
     panel,
     robust_limits,
@@ -126,6 +127,25 @@ def test_panel_without_any_reading_uses_the_prediction_s_scale():
     pred = np.tile(np.linspace(1, 5, 30), (20, 1))
     image = panel(np.zeros((20, 30, 3), np.uint8), np.zeros((20, 30)), pred, np.zeros((20, 30), bool))
     assert len(np.unique(image[150, 2 * 366:2 * 366 + 360], axis=0)) > 20
+
+
+def test_grid_places_pictures_under_their_titles_in_rows_and_columns():
+    def flat(height, width, value):
+        return np.full((height, width, 3), value, np.uint8)
+
+    image = grid([[("first", flat(30, 40, 10)), ("", flat(20, 60, 20))],
+                  [("second", flat(50, 70, 30)), ("", flat(10, 20, 40))]])
+    title, gap = 22, 6
+    assert image.dtype == np.uint8
+    assert image.shape == (title + 50 + title + 20, 60 + gap + 70 + gap, 3)
+    right, below = 60 + gap, title + 50 + title
+    expected = np.full(image.shape, 255, np.uint8)
+    expected[title:title + 30, :40] = 10
+    expected[below:below + 20, :60] = 20
+    expected[title:title + 50, right:right + 70] = 30
+    expected[below:below + 10, right:right + 20] = 40
+    np.testing.assert_array_equal(image[title:], expected[title:])
+    assert (image[:title, :60] < 100).any() and (image[:title, right:] < 100).any()  # the titles
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])

@@ -16,7 +16,7 @@ from src.datasets.loader import ahead
 from src.errors import UserError
 from src.evaluation import chosen_protocols
 from src.files import atomic_path, write_bytes, write_json
-from src.graph import DTYPES
+from src.graph import DTYPES, Graph
 from src.method import Method, Sample
 
 FORMAT, VERSION = "depth-manifest", 1
@@ -35,25 +35,45 @@ def write_bundle(method: Method, folder: Path) -> int:
     samples = method.eval_samples()
     total = min(len(samples), settings.limit or len(samples))
     (folder / "manifest.json").unlink(missing_ok=True)
-    entries = []
+    entries, graph = [], method.graph
     reader = ahead(samples, range(total), settings.num_parallel_workers)
     for sample in tqdm(reader, total=total, unit="image", disable=not sys.stderr.isatty()):
-        for k, spec in enumerate(method.graph.inputs):
-            values = np.ascontiguousarray(sample.inputs[spec.name], DTYPES[spec.dtype])
-            if values.shape != spec.shape:
-                raise UserError(f"sample {sample.name}: input {spec.name} is {values.shape}, "
-                                f"not {spec.shape}")
-            write_bytes(folder / "img_data" / f"{sample.name}_{k}.bin", values.tobytes())
-        write_bytes(folder / "label" / f"{sample.name}.bin", sample.truth_m.astype(np.float32).tobytes())
-        extras = _write_extras(sample, folder / "label")
-        entries.append({"name": sample.name, "label_shape": list(sample.truth_m.shape), "extras": extras})
-    manifest = {"format": FORMAT, "version": VERSION, "method": method.name, **method.graph.as_dict(),
+        sizes = _sizes_of(sample, method.graph)
+        if not entries:
+            first, graph = sizes, method.graph.bind(sizes)
+        if sizes != first:
+            raise UserError(f"sample {sample.name} has {_sizes_text(sizes)}, {entries[0]['name']} has "
+                            f"{_sizes_text(first)}: the C++ program runs one size; list the samples of each "
+                            "size in a file of its own and prepare one after the other with --data_list")
+        entries.append(_write_sample(sample, graph, folder))
+    manifest = {"format": FORMAT, "version": VERSION, "method": method.name, **graph.as_dict(),
                 "samples": entries,
                 "label": {"dtype": "float32", "unit": "m", "valid": "values above 0"},
                 "protocols": [protocol.as_dict() for protocol in chosen_protocols(method)],
                 "settings": settings.plain()}
     write_json(folder / "manifest.json", manifest)
     return total
+
+
+def _sizes_of(sample: Sample, graph: Graph) -> dict[str, int]:
+    try:
+        return graph.sizes({name: values.shape for name, values in sample.inputs.items()})
+    except UserError as error:
+        raise UserError(f"sample {sample.name}: {error}") from None
+
+
+def _sizes_text(sizes: dict[str, int]) -> str:
+    return ", ".join(f"{name} {size}" for name, size in sizes.items())
+
+
+def _write_sample(sample: Sample, graph: Graph, folder: Path) -> dict[str, Any]:
+    """Write one sample's files; return what the manifest says of it."""
+    for k, spec in enumerate(graph.inputs):
+        values = np.ascontiguousarray(sample.inputs[spec.name], DTYPES[spec.dtype])
+        write_bytes(folder / "img_data" / f"{sample.name}_{k}.bin", values.tobytes())
+    write_bytes(folder / "label" / f"{sample.name}.bin", sample.truth_m.astype(np.float32).tobytes())
+    return {"name": sample.name, "label_shape": list(sample.truth_m.shape),
+            "extras": _write_extras(sample, folder / "label")}
 
 
 def _write_extras(sample: Sample, folder: Path) -> list[str]:
@@ -89,14 +109,15 @@ def read_results(method: Method, manifest: dict[str, Any], labels: Path,
     Raises:
         UserError: a file is missing or has another size (named).
     """
+    graph = Graph.from_dict(manifest)
     for entry in manifest["samples"]:
         name = entry["name"]
         truth_m = _read_array(labels / f"{name}.bin", tuple(entry["label_shape"]), "float32")
         extras = {key: _read_extra(labels / f"{name}_{key}.npy") for key in entry["extras"]}
         sample = Sample(name, {}, None, truth_m, extras)
         maps = {}
-        for k, result in enumerate(method.graph.results):
-            spec = method.graph.spec(result)
+        for k, result in enumerate(graph.results):
+            spec = graph.spec(result)
             raw = _read_array(results / f"{name}_{k}.bin", spec.shape, spec.dtype)
             maps[result] = method.decode(result, raw, sample)
         yield sample, maps

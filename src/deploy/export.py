@@ -3,17 +3,18 @@
 """Export of a method's networks, each file checked against the network that it was made from."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import mindspore as ms
 import numpy as np
 from mindspore import nn
 
-from src.deploy.onnx_export import export_onnx
+from src.deploy.onnx_export import BATCH, export_onnx
 from src.deploy.runtimes import mindir_runner, onnx_runner
 from src.errors import UserError
 from src.files import atomic_path
-from src.graph import DTYPES, TensorSpec
+from src.graph import DTYPES, Model, TensorSpec
 from src.method import Method
 from src.prediction import Runner, network_runner
 from src.training.checkpoints import load_network, trained_path
@@ -47,57 +48,73 @@ def export(method: Method) -> None:
         network = networks[model.name]
         load_network(network, trained_path(method, model.name, networks))
         network.set_train(False)
-        inputs = method.graph.input_specs(model)
         for file_format in s.file_format:
             path = Path(s.train_url) / FOLDERS[file_format] / f"{model.file}.{file_format.lower()}"
-            print(_export_one(network, inputs, model.outputs, file_format, path, s))
+            print(_export_one(network, method, model, file_format, path))
     s.write(Path(s.train_url) / "export_config.yaml")
 
 
-def _export_one(network: nn.Cell, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...],
-                file_format: str, path: Path, s) -> str:
+def _export_one(network: nn.Cell, method: Method, model: Model, file_format: str, path: Path) -> str:
     """Write and check one file; return the line that says what came out."""
+    s, sizes, inputs = method.settings, method.example_sizes, method.graph.input_specs(model)
     with atomic_path(path) as temporary:
-        batch, free = s.export_batch_size, False
+        batch, free = s.export_batch_size, ()
         if file_format == "ONNX":
-            free = export_onnx(network, inputs, outputs, temporary)
-            batch = _CHECKED_BATCH if free else 1
+            batch = 1
+            free = export_onnx(network, inputs, model.outputs, temporary, sizes, method.size_step)
         else:
-            examples = [ms.Tensor(value) for value in _examples(inputs, batch)]
+            examples = [ms.Tensor(value) for value in _examples(inputs, batch, sizes)]
             ms.export(network, *examples, file_name=str(temporary), file_format=file_format)
         if file_format == "AIR":
             note = "not checked: only an Ascend card runs AIR"
         else:
-            opener = onnx_runner if file_format == "ONNX" else mindir_runner
-            difference = _difference(network_runner(network), opener(temporary), _examples(inputs, batch),
-                                     outputs)
+            runner = (onnx_runner if file_format == "ONNX" else mindir_runner)(temporary)
+            difference = np.max([_difference(network_runner(network), runner, inputs, model.outputs, *checked)
+                                 for checked in _checked_sizes(method, batch, free)])
             if not difference <= s.tolerance:
                 raise UserError(f"{path.name}: differs from the network by {difference:.2e} of its largest "
                                 f"output, more than --tolerance {s.tolerance:g}; the file was not kept")
             note = f"differs from the network by at most {difference:.1e} of its largest output"
         size = temporary.stat().st_size / 1e6
         temporary.chmod(0o644)  # MindSpore makes its files read-only
-    return f"{path}: {size:.2f} MB, batch {'free' if free else batch}, {note}"
+    if file_format == "ONNX" and not set(sizes) <= set(free):
+        note = f"its size could not be left free, {note}"
+    dimensions = [f"{title} {'free' if name in free else fixed}" for name, title, fixed in (
+        (BATCH, "batch", batch), *((name, name, fixed) for name, fixed in sizes.items()))]
+    return f"{path}: {size:.2f} MB, {', '.join(dimensions)}, {note}"
 
 
-def _examples(inputs: tuple[TensorSpec, ...], batch: int) -> list[np.ndarray]:
+def _checked_sizes(method: Method, batch: int, free: tuple[str, ...]) -> list[tuple[int, Mapping[str, int]]]:
+    """Return the batch sizes and sizes that a file is run at: all of its fixed ones, others of free ones."""
+    sizes = method.example_sizes
+    if not free:
+        return [(batch, sizes)]
+    if free == (BATCH,):
+        return [(_CHECKED_BATCH, sizes)]
+    small = {name: (3 + 2 * i) * method.size_step.get(name, 1) for i, name in enumerate(sizes)}
+    return [(batch, sizes), (_CHECKED_BATCH, small)]
+
+
+def _examples(inputs: tuple[TensorSpec, ...], batch: int, sizes: Mapping[str, int]) -> list[np.ndarray]:
     """Return random inputs: uniform in [0, 1], integers 0 or 1."""
     rng = np.random.default_rng(0)
-    return [rng.integers(0, 2, (batch, *spec.shape)).astype(DTYPES[spec.dtype]) if spec.dtype == "int32"
-            else rng.random((batch, *spec.shape), DTYPES[spec.dtype]) for spec in inputs]
+    shapes = [(batch, *spec.bind(sizes).shape) for spec in inputs]
+    return [rng.integers(0, 2, shape).astype(DTYPES[spec.dtype]) if spec.dtype == "int32"
+            else rng.random(shape, DTYPES[spec.dtype]) for spec, shape in zip(inputs, shapes)]
 
 
-def _difference(network: Runner, file: Runner, examples: list[np.ndarray],
-                specs: tuple[TensorSpec, ...]) -> float:
+def _difference(network: Runner, file: Runner, inputs: tuple[TensorSpec, ...],
+                outputs: tuple[TensorSpec, ...], batch: int, sizes: Mapping[str, int]) -> float:
     """Return the largest difference of all outputs, each relative to the network's largest value in it.
 
     Raises:
         ValueError: the outputs are not those of the graph of models.
     """
+    examples = _examples(inputs, batch, sizes)
     expected, found = network(*examples), file(*examples)
-    promised = [(len(examples[0]), *spec.shape) for spec in specs]
-    for outputs in (expected, found):
-        if [value.shape for value in outputs] != promised:
-            raise ValueError(f"outputs are {[value.shape for value in outputs]}, the graph says {promised}")
+    promised = [(batch, *spec.bind(sizes).shape) for spec in outputs]
+    for made in (expected, found):
+        if [value.shape for value in made] != promised:
+            raise ValueError(f"outputs are {[value.shape for value in made]}, the graph says {promised}")
     return float(np.max([np.abs(a - b).max() / max(np.abs(a).max(), np.finfo(np.float32).tiny)
                          for a, b in zip(expected, found)]))  # np.max, unlike max, lets no NaN pass

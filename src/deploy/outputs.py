@@ -8,17 +8,15 @@ from types import TracebackType
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from src.config import Settings
+from src.datasets.image_files import write_depth_png
 from src.errors import UserError
 from src.files import atomic_path
 from src.geometry.pinhole import Intrinsics, edge_mask
 from src.geometry.point_cloud import write_ply
 from src.method import Method, Sample
 from src.visualize import colorize_depth, depth_bar, normal_map, robust_limits, save_picture
-
-_PNG_MAX = 65535
 
 
 def color_limits(depth_m: np.ndarray, seen: np.ndarray, settings: Settings) -> tuple[float, float]:
@@ -76,13 +74,7 @@ def _write_npy(stem, method, sample, depth_m, seen, camera) -> Path:
 
 def _write_png(stem, method, sample, depth_m, seen, camera) -> Path:
     path = stem.with_name(f"{stem.name}_depth.png")
-    units = depth_m * method.settings.png_scale
-    beyond = int((units > _PNG_MAX).sum())
-    if beyond:
-        print(f"{path.name}: {beyond} pixels lie beyond {_PNG_MAX / method.settings.png_scale:g} m and are "
-              "written as that; give a smaller --png_scale")
-    with atomic_path(path) as temporary:
-        Image.fromarray(np.minimum(np.rint(units), _PNG_MAX).astype(np.uint16)).save(temporary)
+    write_depth_png(path, depth_m, method.settings.png_scale)
     return path
 
 

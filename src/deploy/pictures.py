@@ -90,16 +90,18 @@ def video_rate(path: Path) -> float:
     return rate if rate > 0 else 25.0
 
 
-def camera_of(settings: Settings, image_hw: tuple[int, int], picture: Path | None) -> Intrinsics | None:
-    """Return the camera from `--fov_deg`, `--fx_px ...` or the picture's EXIF; None where none tells."""
-    s, (height, width) = settings, image_hw
+def camera_of(settings: Settings, sample: Sample, picture: Path | None) -> Intrinsics | None:
+    """Return the camera from `--fov_deg`, `--fx_px ...`, the data or the picture's EXIF; None if none tells."""
+    s, (height, width) = settings, sample.image_hw
     if s.fov_deg is not None and (s.fx_px is not None or s.fy_px is not None):
         raise UserError("--fov_deg and --fx_px or --fy_px say the same thing twice; give one of them")
     if s.fy_px is not None and s.fx_px is None:
         raise UserError("--fy_px needs --fx_px beside it")
     fx_px = s.fx_px if s.fov_deg is None else Intrinsics.from_fov(s.fov_deg, width, height).fx_px
+    if fx_px is None and sample.camera is not None:
+        return sample.camera
     if fx_px is None and picture is not None:
-        fx_px = _exif_focal_px(picture, image_hw)
+        fx_px = _exif_focal_px(picture, sample.image_hw)
     if fx_px is None:
         return None
     return Intrinsics(fx_px, s.fy_px or fx_px, width / 2 if s.cx_px is None else s.cx_px,

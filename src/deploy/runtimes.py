@@ -17,22 +17,40 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _checked(run: Runner, path: Path) -> Runner:
-    """Turn what a runtime says of inputs that its file does not take into one line."""
+def _checked(run: Runner, path: Path, declared: list[tuple]) -> Runner:
+    """Turn inputs that a file does not take into one line.
+
+    Args:
+        run: the runner.
+        path: the file.
+        declared: its inputs' shapes, batch first; what is no number is free.
+    """
+    def fits(shape: tuple[int, ...], taken: tuple) -> bool:
+        return len(shape) == len(taken) and all(  # of the batch size the runtime decides
+            size == own for size, own in zip(shape[1:], taken[1:]) if isinstance(own, int))
+
     def checked(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-        try:
-            return run(*inputs)
-        except Exception as error:  # the runtimes raise classes of their own, without a common base
-            shapes = ", ".join(str(value.shape) for value in inputs)
-            raise UserError(f"{path} does not take inputs {shapes} ({_first_line(error)}); is it of this "
-                            "method, settings and batch size?") from None
+        shapes = [value.shape for value in inputs]
+        reason = f"it takes {_shapes_text(declared)}"
+        if len(shapes) == len(declared) and all(map(fits, shapes, declared)):
+            try:
+                return run(*inputs)
+            except Exception as error:  # the runtimes raise classes of their own, without a common base
+                reason = _first_line(error)
+        raise UserError(f"{path} does not take inputs {_shapes_text(shapes)} ({reason}); is it of this "
+                        "method, settings, size and batch size? Else export it again") from None
 
     return checked
 
 
+def _shapes_text(shapes: list[tuple]) -> str:
+    return ", ".join(f"({', '.join(map(str, shape))})" for shape in shapes)
+
+
 def mindir_runner(path: Path) -> Runner:
-    """Run a MindIR file in MindSpore, at the batch size it was exported with."""
+    """Run a MindIR file in MindSpore, at the sizes it was exported with."""
     import mindspore as ms
+    from mindspore.train.mind_ir_pb2 import ModelProto
 
     try:
         cell = ms.nn.GraphCell(ms.load(str(path)))
@@ -43,7 +61,9 @@ def mindir_runner(path: Path) -> Runner:
     def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         return as_arrays(cell(*(ms.Tensor(value) for value in inputs)))
 
-    return _checked(run, path)
+    # MindSpore itself compares no sizes: some files work at others than theirs, some fail deep inside.
+    graph = ModelProto.FromString(path.read_bytes()).graph
+    return _checked(run, path, [tuple(value.tensor[0].dims) for value in graph.input])
 
 
 def onnx_runner(path: Path) -> Runner:
@@ -58,11 +78,9 @@ def onnx_runner(path: Path) -> Runner:
     names = [value.name for value in session.get_inputs()]
 
     def run(*inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-        if len(inputs) != len(names):
-            raise ValueError(f"it takes {len(names)}: {', '.join(names)}")
         return tuple(session.run(None, dict(zip(names, inputs))))
 
-    return _checked(run, path)
+    return _checked(run, path, [tuple(value.shape) for value in session.get_inputs()])
 
 
 def open_runners(method: Method, model: str) -> tuple[Graph, dict[str, Runner]]:

@@ -22,7 +22,6 @@ from src.prediction import network_runners, predict, read_samples
 from src.training import checkpoints
 from src.training.schedule import learning_rates
 from src.training.step import TrainStep
-from src.visualize import panel
 
 if TYPE_CHECKING:
     from src.training.trainer import Trainer
@@ -181,7 +180,8 @@ class StageLoop:
                 evaluation.add(sample, maps)
         figures = {result["net"]: result["metrics"] for result in evaluation.report()["results"]}
         self.log.validation(self.stage.name, made, figures)
-        mean = float(np.mean([values[s.best_metric] for values in figures.values()]))
+        mean = float(np.mean([values[s.best_metric] for net, values in figures.items()
+                              if net not in evaluation.given]))
         sign = -1.0 if s.best_metric in _HIGHER_IS_BETTER else 1.0
         best = self.trainer.best.get(self.stage.name)
         better = best is None or sign * mean < sign * best
@@ -196,11 +196,9 @@ class StageLoop:
             return
         with self._averaged_weights():
             for sample, maps in self._predictions(1):
-                for result, map_m in maps.items():
-                    full_m, _ = self.method.to_full(map_m, sample)
-                    rgb, truth_m = self.method.view_of(result, sample)
-                    picture = panel(rgb, truth_m, full_m, truth_m > 0)
-                    self.log.picture(self.stage.name, made, self.method.net_of(result), picture)
+                full = {result: self.method.to_full(map_m, sample)[0] for result, map_m in maps.items()}
+                for name, picture in self.method.pictures(sample, full).items():
+                    self.log.picture(self.stage.name, made, name, picture)
 
     def _save_networks(self, kind: str) -> None:
         suffix = f"_rank{self.trainer.rank}" if self.trainer.ranks > 1 else ""

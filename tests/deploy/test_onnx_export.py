@@ -60,8 +60,8 @@ class Two(nn.Cell):
         return x * chosen, x - chosen
 
 
-def exported(cell: nn.Cell, path, inputs=(X,), outputs=(Y,)) -> tuple[bool, onnx.ModelProto]:
-    free = export_onnx(cell, inputs, outputs, path)
+def exported(cell: nn.Cell, path, inputs=(X,), outputs=(Y,)) -> tuple[tuple[str, ...], onnx.ModelProto]:
+    free = export_onnx(cell, inputs, outputs, path, {}, {})
     return free, onnx.load(path)
 
 
@@ -107,18 +107,84 @@ def test_integers_and_several_outputs(tmp_path):
     np.testing.assert_array_equal(difference, x - values)
 
 
+def dims_of(model: onnx.ModelProto) -> list[list[int | str]]:
+    return [[dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
+            for value in (*model.graph.input, *model.graph.output)]
+
+
+class Doubling(nn.Cell):
+    """Holds no size."""
+
+    def construct(self, x):
+        return ops.relu(x) + x
+
+
+class Convolution(nn.Cell):
+    """Fully convolutional; needs an even height and a width divisible by 4."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 3, 3, stride=(2, 4), pad_mode="same", weight_init="normal")
+
+    def construct(self, x):
+        return self.conv(x)
+
+
+class Flattening(nn.Cell):
+    """Height and width stand in one reshape, beside each other."""
+
+    def construct(self, x):
+        n, c, h, w = x.shape
+        return ops.softmax(x.reshape((n, c * h * w)), -1).reshape((n, c, h, w))
+
+
+FREE = TensorSpec("x", (2, "H", "W"))
+
+
+def test_named_dimensions_are_left_free(tmp_path):
+    path = tmp_path / "m.onnx"
+    out = TensorSpec("y", (2, "H", "W"))
+    assert export_onnx(Doubling(), (FREE,), (out,), path, {"H": 480, "W": 640}, {}) == ("N", "H", "W")
+    assert dims_of(onnx.load(path)) == [["N", 2, "H", "W"]] * 2
+    run = onnx_runner(path)
+    for shape in ((1, 2, 5, 7), (3, 2, 1, 64)):
+        x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        np.testing.assert_allclose(run(x)[0], np.maximum(x, 0) + x)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 6, 8), (3, 2, 20, 4)])
+def test_a_convolution_follows_the_sizes(tmp_path, shape):
+    cell, path = Convolution(), tmp_path / "m.onnx"
+    outputs, sizes = (TensorSpec("y", (3, "h", "w")),), {"H": 24, "W": 32, "h": 12, "w": 8}
+    free = export_onnx(cell, (FREE,), outputs, path, sizes, {"H": 2, "W": 4})
+    assert free == ("N", "H", "W", "h", "w")
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    np.testing.assert_allclose(onnx_runner(path)(x)[0], network_runner(cell)(x)[0], atol=1e-5)
+
+
+def test_named_dimensions_that_the_file_holds_are_fixed(tmp_path):
+    path = tmp_path / "m.onnx"
+    out = TensorSpec("y", (2, "H", "W"))
+    assert export_onnx(Flattening(), (FREE,), (out,), path, {"H": 4, "W": 6}, {"H": 2}) == ("N",)
+    assert dims_of(onnx.load(path)) == [["N", 2, 4, 6]] * 2
+    x = np.random.default_rng(0).normal(size=(5, 2, 4, 6)).astype(np.float32)
+    weights = np.exp(x) / np.exp(x).sum((1, 2, 3), keepdims=True)
+    np.testing.assert_allclose(onnx_runner(path)(x)[0], weights, rtol=1e-5)
+
+
 def test_difference_is_relative_to_the_networks_largest_value():
-    reference, x = network_runner(Reshapes()), np.ones((2, 4, 6), np.float32)
+    reference = network_runner(Reshapes())
 
     def off(x):
-        return (reference(x)[0] + np.eye(4, 6, dtype=np.float32) * np.float32(0.02),)
+        (y,) = reference(x)
+        return (y + np.eye(4, 6, dtype=np.float32) * np.float32(0.01) * y.max(),)
 
-    assert _difference(reference, reference, [x], (Y,)) == 0
-    assert _difference(reference, off, [x], (Y,)) == pytest.approx(0.01, rel=1e-4)
+    assert _difference(reference, reference, (X,), (Y,), 2, {}) == 0
+    assert _difference(reference, off, (X,), (Y,), 2, {}) == pytest.approx(0.01, rel=1e-4)
 
 
 @pytest.mark.parametrize("specs", [(TensorSpec("y", (4, 7)),), (Y, Y), ()])
 def test_outputs_other_than_the_graphs_are_a_bug_of_the_method(specs):
     reference = network_runner(Reshapes())
     with pytest.raises(ValueError, match="the graph says"):
-        _difference(reference, reference, [np.ones((2, 4, 6), np.float32)], specs)
+        _difference(reference, reference, (X,), specs, 2, {})

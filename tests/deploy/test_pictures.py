@@ -13,6 +13,8 @@ from PIL import Image
 
 from src.deploy.pictures import camera_of, find_files, is_video, read_frames, video_rate
 from src.errors import UserError
+from src.geometry.pinhole import Intrinsics
+from src.method import Sample
 from tests.nyu_files import method_of, settings_of
 
 _EXIF_IFD, _FOCAL_35MM = 0x8769, 0xA405
@@ -25,6 +27,10 @@ def picture(path: Path, width: int = 16, height: int = 12, focal_35mm: int | Non
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (width, height)).save(path, exif=exif)
     return path
+
+
+def photo(height: int, width: int, camera: Intrinsics | None = None) -> Sample:
+    return Sample("photo", {}, np.zeros((height, width, 3), np.uint8), camera=camera)
 
 
 def found(folder: Path, given: Path) -> list[tuple[str, str]]:
@@ -63,36 +69,36 @@ def test_nothing_to_find_is_said(tmp_path):
 
 
 def test_cameras_by_field_of_view_and_focal_length():
-    camera = camera_of(settings_of("--fov_deg", 90), (480, 640), None)
+    camera = camera_of(settings_of("--fov_deg", 90), photo(480, 640), None)
     assert (camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px) == pytest.approx((320, 320, 320, 240))
-    camera = camera_of(settings_of("--fx_px", 500), (480, 640), None)
+    camera = camera_of(settings_of("--fx_px", 500), photo(480, 640), None)
     assert (camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px) == (500, 500, 320, 240)
     given = ("--fx_px", 500, "--fy_px", 510, "--cx_px", 0, "--cy_px", 7)
-    camera = camera_of(settings_of(*given), (480, 640), None)
+    camera = camera_of(settings_of(*given), photo(480, 640), None)
     assert (camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px) == (500, 510, 0, 7)
-    assert camera_of(settings_of(), (480, 640), None) is None
+    assert camera_of(settings_of(), photo(480, 640), None) is None
 
 
 @pytest.mark.parametrize(("width", "height"), [(3600, 2400), (2400, 3600)])
 def test_exif_focal_length_of_full_frame(tmp_path, width, height):
     """A 50 mm lens on 36x24 mm film: 50 / 36 of the longer side, whichever way it was held."""
     path = picture(tmp_path / "photo.jpg", width // 10, height // 10, focal_35mm=50)
-    camera = camera_of(settings_of(), (height, width), path)
+    camera = camera_of(settings_of(), photo(height, width), path)
     assert camera.fx_px == pytest.approx(3600 * 50 / 36, rel=1e-4)
     assert (camera.cx_px, camera.cy_px) == (width / 2, height / 2)
 
 
 def test_given_cameras_win_over_exif(tmp_path):
     path = picture(tmp_path / "photo.jpg", focal_35mm=50)
-    assert camera_of(settings_of("--fx_px", 77), (12, 16), path).fx_px == 77
-    camera = camera_of(settings_of("--fov_deg", 60), (12, 16), path)
+    assert camera_of(settings_of("--fx_px", 77), photo(12, 16), path).fx_px == 77
+    camera = camera_of(settings_of("--fov_deg", 60), photo(12, 16), path)
     assert camera.fx_px == pytest.approx(8 / math.tan(math.pi / 6))
 
 
 def test_pictures_without_a_focal_length_have_no_camera(tmp_path):
-    assert camera_of(settings_of(), (12, 16), picture(tmp_path / "a.jpg")) is None
-    assert camera_of(settings_of(), (12, 16), picture(tmp_path / "b.jpg", focal_35mm=0)) is None
-    assert camera_of(settings_of(), (12, 16), picture(tmp_path / "c.png")) is None
+    assert camera_of(settings_of(), photo(12, 16), picture(tmp_path / "a.jpg")) is None
+    assert camera_of(settings_of(), photo(12, 16), picture(tmp_path / "b.jpg", focal_35mm=0)) is None
+    assert camera_of(settings_of(), photo(12, 16), picture(tmp_path / "c.png")) is None
 
 
 def test_videos_become_samples_frame_by_frame(tmp_path):
@@ -115,3 +121,10 @@ def test_files_that_only_look_like_videos_are_refused(tmp_path, capfd):
     (tmp_path / "clip.mp4").write_bytes(b"not a video")
     with pytest.raises(UserError, match="cannot read any frame of .*clip.mp4"):
         list(read_frames(method_of(), tmp_path / "clip.mp4"))
+
+
+def test_the_data_s_own_camera_goes_before_exif_and_after_the_settings(tmp_path):
+    path = picture(tmp_path / "a.jpg", focal_35mm=50)
+    known = Intrinsics(9, 9, 8, 6, 16, 12)
+    assert camera_of(settings_of(), photo(12, 16, known), path) == known
+    assert camera_of(settings_of("--fx_px", 77), photo(12, 16, known), path).fx_px == 77

@@ -128,3 +128,20 @@ def test_inputs_that_a_file_does_not_take_are_refused_in_one_line(tmp_path):
     for inputs in ((np.zeros((1, 4), np.float32),), (x, x), ()):
         with pytest.raises(UserError, match="m.onnx does not take inputs.*is it of this method"):
             run(*inputs)
+
+
+def test_a_file_of_another_size_is_refused_with_both_sizes(tmp_path):
+    import mindspore as ms
+
+    x = np.ones((2, 3, 4, 6), np.float32)
+    ms.export(ms.nn.ReLU(), ms.Tensor(x), file_name=str(tmp_path / "m.mindir"), file_format="MINDIR")
+    value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, 4, 6]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "m", value[:1], value[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
+              tmp_path / "m.onnx")
+    for opener, name, batch in ((mindir_runner, "m.mindir", "2"), (onnx_runner, "m.onnx", "n")):
+        run = opener(tmp_path / name)
+        np.testing.assert_array_equal(run(x)[0], x)
+        line = rf"{name} does not take inputs \(2, 3, 6, 4\) \(it takes \({batch}, 3, 4, 6\)\)"
+        with pytest.raises(UserError, match=line):
+            run(x.swapaxes(2, 3))

@@ -6,5 +6,6 @@ The modules, from the bottom: `camera` (rays), `shapes` (exact intersections), `
 record), `rooms` and `furniture` (random scenes), `render` (rays in, colour and distance out), `views`
 (camera poses), `sensor` (photograph and Kinect), `layout_nyu` (files), `generate` (worker processes and the
 output folder), `__main__` (command line). Rendering knows no layout: a layout is one more writer that
-brings its own rays.
+brings its own rays. Close-ups, for `layout_ddrnet`, are `objects` (exact shapes with relief), `still_life`
+(random groups and views of them) and `lighting` (harmonic light).
 """

@@ -8,12 +8,12 @@ import os
 import sys
 from pathlib import Path
 
-from src.datasets.synthetic import layout_nyu
+from src.datasets.synthetic import layout_ddrnet, layout_nyu
 from src.datasets.synthetic.generate import generate
 from src.datasets.synthetic.settings import Settings
 from src.errors import UserError, run_command
 
-LAYOUTS = {"nyu": layout_nyu}
+LAYOUTS = {"nyu": layout_nyu, "ddrnet": layout_ddrnet}
 
 _ABOUT = """\
 Ray-cast synthetic scenes with exact depth and write them in the layout of a real data set.
@@ -22,6 +22,9 @@ layouts:
   nyu   furnished rooms and corridors, 640 x 480, Kinect intrinsics, z depth from 0.5 to 10 m
         Train/<scene>_out/<n>.jpg and .png (8 bits, value / 255 * 10 m), four frames a scene
         Test/<nnnnn>_colors.png and <nnnnn>_depth.png (16 bits, mm), every frame of a new scene
+  ddrnet objects and figures, 640 x 480, Kinect intrinsics, z depth from 0.7 to 2.4 m, exact and as a Kinect's
+        train.csv, test.csv: raw, reference, colour, mask; train_albedo.csv, test_albedo.csv: albedo too
+        <split>/scene_<n>/<kind>/frame_<n>.png (depth 16 bits, mm; colour in linear light) and light.json
 """
 _EXAMPLES = """\
 examples:
@@ -47,7 +50,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="S",
                         help="another number, other scenes (default: 1)")
     parser.add_argument("--holes", type=int, choices=(0, 1), default=1,
-                        help="1: 5 to 10 %% of each depth map has no reading; 0: all of it has (default: 1)")
+                        help="1: a share of each depth map has no reading (nyu 5 to 10 %%, ddrnet 5 to 15 %% "
+                             "of the objects); 0: all of it has (default: 1)")
     parser.add_argument("--width", type=int, default=640, metavar="PX", help="picture width (default: 640)")
     parser.add_argument("--height", type=int, default=480, metavar="PX", help="picture height (default: 480)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="W",

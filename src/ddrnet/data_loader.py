@@ -1,0 +1,332 @@
+# Copyright 2026 The MindSpore depth-estimation authors.
+# SPDX-License-Identifier: Apache-2.0
+"""DDRNet's frames: raw and reference depth, grey picture, mask, albedo; crops that the source accepts."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from src.config import Settings
+from src.datasets.csv_index import Index, read_index
+from src.datasets.image_files import read_depth, read_rgb
+from src.ddrnet.units import MM, NO_READING, to_network
+from src.errors import UserError
+from src.geometry.pinhole import Intrinsics, back_project, normals
+from src.method import Sample
+
+CALIBRATED_WH = (640, 480)
+# Neighbours that differ by more of their depth belong to different surfaces: 26 mm at 1.3 m, where pixels are
+# 2.4 mm apart.
+EDGE_JUMP = 0.02
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_BRIGHTNESS = 20 / 255  # the source's largest shift of the grey values
+_EMPTY_MM, _EMPTY_SHARE = 50, 2 / 3
+_CROPS_A_FRAME, _FRAMES_A_SAMPLE = 10, 20
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame; all arrays (H, W).
+
+    Attributes:
+        raw_m, reference_m: metres as read, 0 = no reading; the reference is 0 everywhere in inference.
+        grey: float32 in [0, 1].
+        mask: bool, the foreground; everything where the data have no masks.
+        albedo: float32 in [0, 1]; None where the data have none.
+        camera: of this size.
+    """
+
+    raw_m: np.ndarray
+    reference_m: np.ndarray
+    grey: np.ndarray
+    mask: np.ndarray
+    albedo: np.ndarray | None
+    camera: Intrinsics
+
+    def window(self, x0: int, y0: int, width: int, height: int) -> Frame:
+        """Return a part of the frame, without readings and mask where it reaches beyond the frame."""
+        def cut(values: np.ndarray) -> np.ndarray:
+            rows, columns = values.shape
+            inside = values[max(y0, 0):y0 + height, max(x0, 0):x0 + width]
+            above, left = max(-y0, 0), max(-x0, 0)
+            border = ((above, height - above - inside.shape[0]), (left, width - left - inside.shape[1]))
+            return np.pad(inside, border)
+
+        return self._each(cut, self.camera.cropped(x0, y0, width, height))
+
+    def flipped(self) -> Frame:
+        """Return the mirrored frame."""
+        return self._each(lambda values: np.ascontiguousarray(values[:, ::-1]), self.camera.flipped())
+
+    def resized(self, width: int, height: int) -> Frame:
+        """Return the frame at another size; raw depth and mask are never blended, the reference never with
+        holes.
+        """
+        def nearest(values: np.ndarray) -> np.ndarray:
+            return cv2.resize(values, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+
+        def linear(values: np.ndarray) -> np.ndarray:
+            return cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
+
+        whole = linear((self.reference_m > 0).astype(np.float32)) > 1 - 1e-6
+        return Frame(nearest(self.raw_m), np.where(whole, linear(self.reference_m), np.float32(0)),
+                     linear(self.grey), nearest(self.mask.astype(np.uint8)) > 0,
+                     None if self.albedo is None else linear(self.albedo), self.camera.resized(width, height))
+
+    def _each(self, change, camera: Intrinsics) -> Frame:
+        albedo = None if self.albedo is None else change(self.albedo)
+        return Frame(change(self.raw_m), change(self.reference_m), change(self.grey), change(self.mask),
+                     albedo, camera)
+
+
+def camera_of(settings: Settings, width: int, height: int) -> Intrinsics:
+    """Return the depth camera's intrinsics (`depth_fx_px` ... at 640x480) for frames of another size."""
+    s = settings
+    calibrated = Intrinsics(s.depth_fx_px, s.depth_fy_px, s.depth_cx_px, s.depth_cy_px, *CALIBRATED_WH)
+    return calibrated.resized(width, height)
+
+
+def within(depth_m: np.ndarray, settings: Settings) -> np.ndarray:
+    """Return depth without the readings outside [low_thres, up_thres]: what lies there is no surface.
+
+    (The source moves them onto the thresholds, which makes walls of them.)
+    """
+    inside = (depth_m >= settings.low_thres / MM) & (depth_m <= settings.up_thres / MM)
+    return np.where(inside, depth_m, np.float32(0))
+
+
+def network_depth(depth_m: np.ndarray, settings: Settings) -> np.ndarray:
+    """Return what the networks see of depth without readings out of range: [-1, 1], -1 for no reading."""
+    value = to_network(depth_m, settings.low_thres / MM, settings.up_thres / MM)
+    return np.where(depth_m > 0, value, NO_READING).astype(np.float32)
+
+
+def network_grey(grey: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return what the refining net sees of the picture: [-1, 1], -1 outside the mask."""
+    return (grey * mask * 2 - 1).astype(np.float32)
+
+
+def _luma(rgb: np.ndarray) -> np.ndarray:
+    """Return one channel (H, W) float32 in [0, 1] of a picture (H, W, 3) uint8."""
+    return rgb.astype(np.float32) @ (_LUMA / np.float32(255))
+
+
+def read_frame(files: Mapping[str, Path], rgb: np.ndarray, settings: Settings, units_per_m: float) -> Frame:
+    """Read a frame.
+
+    Args:
+        files: "raw depth", and what there is of "reference depth", "mask" and "albedo".
+        rgb: the colour picture (H, W, 3) uint8.
+        settings: the camera.
+        units_per_m: scale of the depth files.
+
+    Raises:
+        UserError: a file is damaged, or they differ in size.
+    """
+    height, width = rgb.shape[:2]
+
+    def depth(name: str) -> np.ndarray:
+        return sized(name, read_depth(files[name], units_per_m))
+
+    def channel(name: str) -> np.ndarray:
+        return sized(name, _luma(read_rgb(files[name])))
+
+    def sized(name: str, values: np.ndarray) -> np.ndarray:
+        if values.shape != (height, width):
+            raise UserError(f"{files[name]} is {values.shape[1]}x{values.shape[0]} but its colour picture is "
+                            f"{width}x{height}; a frame has one size")
+        return values
+
+    shape = (height, width)
+    reference_m = depth("reference depth") if "reference depth" in files else np.zeros(shape, np.float32)
+    mask = channel("mask") > 0.5 if "mask" in files else np.ones(shape, bool)
+    return Frame(depth("raw depth"), reference_m, _luma(rgb), mask,
+                 channel("albedo") if "albedo" in files else None, camera_of(settings, width, height))
+
+
+class Frames:
+    """The frames of a CSV index.
+
+    Args:
+        index: the columns that `columns_of` names.
+        settings: `has_mask`, `has_abd`, the camera.
+        units_per_m: scale of the depth files.
+    """
+
+    def __init__(self, index: Index, settings: Settings, units_per_m: float):
+        self.index = index
+        self.settings = settings
+        self.units_per_m = units_per_m
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def read(self, number: int) -> tuple[Frame, np.ndarray]:
+        """Return a frame and its colour picture (H, W, 3) uint8."""
+        files = dict(zip(columns_of(self.settings), self.index.paths(number)))
+        rgb = read_rgb(files["colour"])
+        return read_frame(files, rgb, self.settings, self.units_per_m), rgb
+
+
+class TrainSamples:
+    """Training crops.
+
+    Columns, all float32: raw and grey (1, S, S) in [-1, 1], reference_m, mask and surface (1, S, S), camera
+    (4,), and albedo (1, S, S) where the data have it.
+    """
+
+    def __init__(self, frames: Frames):
+        self.frames = frames
+        self.settings = frames.settings
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def describe(self, index: int) -> str:
+        """Return the sample's files."""
+        return self.frames.index.describe(index)
+
+    def read(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Return the columns of one sample; what is random comes from `rng` alone.
+
+        Crops that `acceptable` refuses are drawn again, after ten from another frame.
+
+        Raises:
+            UserError: no crop of twenty frames is acceptable.
+        """
+        number = index
+        for _ in range(_FRAMES_A_SAMPLE):
+            frame, _ = self.frames.read(number)
+            for _ in range(_CROPS_A_FRAME if self.settings.rand_crop else 1):
+                crop = self._crop(frame, rng)
+                if acceptable(crop, self.settings):
+                    return self._columns(crop, rng)
+            number = int(rng.integers(len(self)))
+        raise UserError(f"no crop of {self.describe(index)} and of {_FRAMES_A_SAMPLE - 1} other frames has "
+                        f"enough reference and differs from it by less than --diff_thres "
+                        f"{self.settings.diff_thres:g} mm in the mean; give a larger one, or a smaller "
+                        f"--image_size than {self.settings.image_size}")
+
+    def _crop(self, frame: Frame, rng: np.random.Generator) -> Frame:
+        s = self.settings
+        height, width = frame.raw_m.shape
+        enlarge = rng.uniform(1 / s.scale_max, s.scale_max) if s.rand_scale else 1.0
+        side = max(8, round(s.image_size / enlarge))
+        x0, y0 = ((_place(width, side, rng), _place(height, side, rng)) if s.rand_crop
+                  else ((width - side) // 2, (height - side) // 2))
+        crop = frame.window(x0, y0, side, side)
+        return crop if side == s.image_size else crop.resized(s.image_size, s.image_size)
+
+    def _columns(self, crop: Frame, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        s = self.settings
+        if s.rand_flip and rng.random() < 0.5:
+            crop = crop.flipped()
+        crop = replace(crop, raw_m=within(crop.raw_m, s), reference_m=within(crop.reference_m, s))
+        mask = crop.mask & (crop.reference_m > 0)  # before the shift, which moves readings only
+        if s.rand_depth_shift:
+            crop = shifted(crop, s, rng.random())
+        grey = crop.grey
+        if s.rand_brightness:
+            grey = np.clip(grey + np.float32(rng.uniform(-_BRIGHTNESS, _BRIGHTNESS)), 0, 1)
+        seen_m = np.where(mask, crop.reference_m, np.float32(0))
+        _, surface = normals(back_project(seen_m, crop.camera), mask, EDGE_JUMP)
+        camera = crop.camera
+        columns = {"raw": network_depth(crop.raw_m, s), "grey": network_grey(grey, crop.mask),
+                   "reference_m": crop.reference_m, "mask": mask, "surface": surface}
+        if s.has_abd:
+            columns["albedo"] = crop.albedo
+        columns = {name: values.astype(np.float32)[None] for name, values in columns.items()}
+        columns["camera"] = np.array([camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px], np.float32)
+        return columns
+
+
+def _place(size: int, side: int, rng: np.random.Generator) -> int:
+    """Draw where a window of `side` begins on an axis of `size`; in the middle where it does not fit."""
+    return int(rng.integers(size - side + 1)) if size > side else (size - side) // 2
+
+
+def acceptable(crop: Frame, settings: Settings) -> bool:
+    """Tell whether the source would train on a crop.
+
+    Less than two thirds of it are without reference (below 50 mm), and raw and reference differ by less than
+    `diff_thres` mm in the mean over all pixels; differences from `up_thres` / 10 on are holes and silhouettes
+    and count 0. `diff_thres` 0 accepts any difference.
+    """
+    difference_mm = np.abs(crop.raw_m - crop.reference_m) * MM
+    difference_mm[difference_mm >= settings.up_thres / 10] = 0
+    covered = np.mean(crop.reference_m * MM < _EMPTY_MM) < _EMPTY_SHARE
+    return bool(covered and (settings.diff_thres == 0 or difference_mm.mean() < settings.diff_thres))
+
+
+def shifted(crop: Frame, settings: Settings, share: float) -> Frame:
+    """Move all readings nearer or farther by the same distance, so that they stay within the range.
+
+    The focal lengths grow with the distance, so that a pixel spans as many millimetres as before and slopes,
+    hence the shading, stay those of the picture.
+
+    Args:
+        crop: within the range.
+        settings: `low_thres`, `up_thres`.
+        share: in [0, 1], from the largest move nearer to the largest move farther.
+    """
+    readings = np.concatenate([crop.raw_m[crop.raw_m > 0], crop.reference_m[crop.reference_m > 0]])
+    if readings.size == 0:
+        return crop
+    low, up = settings.low_thres / MM - readings.min(), settings.up_thres / MM - readings.max()
+    shift = np.float32(low + share * (up - low))
+    middle = float(np.median(readings))
+    growth = (middle + float(shift)) / middle
+    camera = replace(crop.camera, fx_px=crop.camera.fx_px * growth, fy_px=crop.camera.fy_px * growth)
+
+    def move(depth_m: np.ndarray) -> np.ndarray:
+        return np.where(depth_m > 0, depth_m + shift, np.float32(0))
+
+    return replace(crop, raw_m=move(crop.raw_m), reference_m=move(crop.reference_m), camera=camera)
+
+
+def network_inputs(frame: Frame, settings: Settings, stride: int) -> dict[str, np.ndarray]:
+    """Return the graph's inputs (1, H, W), the last row and column repeated up to multiples of `stride`."""
+    height, width = frame.raw_m.shape
+
+    def padded(values: np.ndarray) -> np.ndarray:
+        return np.pad(values, ((0, -height % stride), (0, -width % stride)), mode="edge")[None]
+
+    return {"raw": padded(network_depth(within(frame.raw_m, settings), settings)),
+            "grey": padded(network_grey(frame.grey, frame.mask))}
+
+
+class EvalSamples:
+    """Whole frames for evaluation; `truth_m` is the reference within mask and range."""
+
+    def __init__(self, frames: Frames, stride: int):
+        self.frames = frames
+        self.stride = stride
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, number: int) -> Sample:
+        s = self.frames.settings
+        frame, rgb = self.frames.read(number)
+        truth_m = np.where(frame.mask, within(frame.reference_m, s), np.float32(0))
+        return Sample(self.frames.index.names[number], network_inputs(frame, s, self.stride),
+                      rgb, truth_m,
+                      {"raw_m": within(frame.raw_m, s), "mask": truth_m > 0}, frame.camera)
+
+
+def columns_of(settings: Settings) -> tuple[str, ...]:
+    """Return what the columns of an index hold."""
+    return ("raw depth", "reference depth", "colour", *(("mask",) if settings.has_mask else ()),
+            *(("albedo",) if settings.has_abd else ()))
+
+
+def open_frames(settings: Settings, index_file: str | None, default: str) -> Frames:
+    """Open the frames of `data_list` (own data, `depth_scale`), else of a CSV index in millimetres."""
+    s = settings
+    if s.data_list:
+        return Frames(read_index(s.data_list, columns_of(s), s.aux_type), s, s.depth_scale)
+    return Frames(read_index(index_file or Path(s.data_url) / default, columns_of(s), s.aux_type), s, MM)
