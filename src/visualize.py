@@ -107,7 +107,8 @@ def grid(columns: Sequence[Sequence[tuple[str, np.ndarray]]]) -> np.ndarray:
     titled = [[_titled(picture, title) for title, picture in column] for column in columns]
     heights = [max(picture.shape[0] for picture in row) for row in zip(*titled)]
     widths = [max(picture.shape[1] for picture in column) for column in titled]
-    return np.hstack([np.vstack([_extended(picture, height, width) for picture, height in zip(column, heights)])
+    return np.hstack([np.vstack([_extended(picture, height, width)
+                                 for picture, height in zip(column, heights)])
                       for column, width in zip(titled, widths)])
 
 

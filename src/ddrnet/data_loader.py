@@ -99,10 +99,26 @@ def within(depth_m: np.ndarray, settings: Settings) -> np.ndarray:
     return np.where(inside, depth_m, np.float32(0))
 
 
-def network_depth(depth_m: np.ndarray, settings: Settings) -> np.ndarray:
-    """Return what the networks see of depth without readings out of range: [-1, 1], -1 for no reading."""
+def network_depth(depth_m: np.ndarray, mask: np.ndarray, settings: Settings) -> np.ndarray:
+    """Return what the networks see of depth without readings out of range: [-1, 1], -1 for no reading.
+
+    With `fill_raw` everything but the readings inside the mask takes the depth of the nearest of them.
+    """
+    if settings.fill_raw:
+        depth_m = nearest_reading(np.where(mask, depth_m, np.float32(0)))
     value = to_network(depth_m, settings.low_thres / MM, settings.up_thres / MM)
     return np.where(depth_m > 0, value, NO_READING).astype(np.float32)
+
+
+def nearest_reading(depth_m: np.ndarray) -> np.ndarray:
+    """Return depth (H, W) whose holes have the depth of the nearest reading; all 0 where there is none."""
+    if not depth_m.any():
+        return depth_m
+    holes = (depth_m == 0).astype(np.uint8)
+    _, labels = cv2.distanceTransformWithLabels(holes, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    by_label = np.zeros(labels.max() + 1, depth_m.dtype)
+    by_label[labels[holes == 0]] = depth_m[holes == 0]
+    return by_label[labels]
 
 
 def network_grey(grey: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -235,7 +251,7 @@ class TrainSamples:
         seen_m = np.where(mask, crop.reference_m, np.float32(0))
         _, surface = normals(back_project(seen_m, crop.camera), mask, EDGE_JUMP)
         camera = crop.camera
-        columns = {"raw": network_depth(crop.raw_m, s), "grey": network_grey(grey, crop.mask),
+        columns = {"raw": network_depth(crop.raw_m, crop.mask, s), "grey": network_grey(grey, crop.mask),
                    "reference_m": crop.reference_m, "mask": mask, "surface": surface}
         if s.has_abd:
             columns["albedo"] = crop.albedo
@@ -295,7 +311,7 @@ def network_inputs(frame: Frame, settings: Settings, stride: int) -> dict[str, n
     def padded(values: np.ndarray) -> np.ndarray:
         return np.pad(values, ((0, -height % stride), (0, -width % stride)), mode="edge")[None]
 
-    return {"raw": padded(network_depth(within(frame.raw_m, settings), settings)),
+    return {"raw": padded(network_depth(within(frame.raw_m, settings), frame.mask, settings)),
             "grey": padded(network_grey(frame.grey, frame.mask))}
 
 

@@ -32,16 +32,19 @@ def l2_mm(error_mm, mask):
 
 
 def huber_mm(error_mm, mask, delta_mm: float):
-    """Return the sum of Huber's loss over delta, in mm: error^2 / (2 delta) within delta, |error| - delta / 2."""
+    """Return the sum of Huber's loss divided by delta, in mm.
+
+    That is error^2 / (2 delta) within delta, and |error| - delta / 2 beyond.
+    """
     size = ops.abs(error_mm)
     inside = ops.minimum(size, delta_mm)
     return (inside * (size - 0.5 * inside) * mask).sum() / delta_mm
 
 
 def normal_dot(points_mm, reference_normals, surface):
-    """Return sum_i sum_j <P_i - P_j, N_ref,i>^2 in mm^2 over pixels i with a normal and their four neighbours j.
+    """Return sum_i sum_j <P_i - P_j, N_ref,i>^2 in mm^2: neighbours of a point lie in its tangent plane.
 
-    Yan et al. 2018, section 4.1: neighbours of a point lie in its tangent plane.
+    Over pixels i that have a normal and their four neighbours j (Yan et al. 2018, section 4.1).
 
     Args:
         points_mm: of the prediction, (N, 3, H, W).
@@ -58,7 +61,7 @@ def normal_dot(points_mm, reference_normals, surface):
 
 
 def neighbour_differences(values, surface):
-    """Return the sum of squared differences of values (N, C, H, W) between neighbours that are both surface."""
+    """Return the sum of squared differences of values (N, C, H, W) between neighbours on the surface."""
     right = (values[:, :, :, 1:] - values[:, :, :, :-1]) * surface[:, :, :, 1:] * surface[:, :, :, :-1]
     below = (values[:, :, 1:] - values[:, :, :-1]) * surface[:, :, 1:] * surface[:, :, :-1]
     return (right * right).sum() + (below * below).sum()
@@ -66,7 +69,8 @@ def neighbour_differences(values, surface):
 
 def neighbour_pairs(surface):
     """Return the number of pairs that `neighbour_differences` compares."""
-    return (surface[:, :, :, 1:] * surface[:, :, :, :-1]).sum() + (surface[:, :, 1:] * surface[:, :, :-1]).sum()
+    right, below = surface[:, :, :, 1:] * surface[:, :, :, :-1], surface[:, :, 1:] * surface[:, :, :-1]
+    return right.sum() + below.sum()
 
 
 class CascadeObjective(Objective):

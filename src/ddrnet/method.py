@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from mindspore import nn
 
 _HW = ("H", "W")
-_DENOISE = Model("denoise", "FinalDenoiseNet", (Wire("raw", "input:raw"),), (TensorSpec("denoised", (1, *_HW)),))
+_DENOISE = Model("denoise", "FinalDenoiseNet", (Wire("raw", "input:raw"),),
+                 (TensorSpec("denoised", (1, *_HW)),))
 # Of the denoising nets; the refining net needs 4.
 _STRIDES = {"convResnet": 4, "base": 1, "unet": 128, "None": 1}
 
 
 class DDRNet(Method):
-    """Yan, Wu, Wang, Xu, Liu, Liu and Liu, 2018: "DDRNet: Depth Map Denoising and Refinement for Consumer Depth
-    Cameras Using Cascaded CNNs".
+    """Yan et al., ECCV 2018.
+
+    "DDRNet: Depth Map Denoising and Refinement for Consumer Depth Cameras Using Cascaded CNNs".
     """
 
     name = "ddrnet"
@@ -53,8 +55,8 @@ class DDRNet(Method):
         models = () if self.settings.dnnet == "None" else (_DENOISE,)
         if self.settings.dtnet != "None":
             depth = "denoise:denoised" if models else "input:raw"
-            models += (Model("refine", "FinalRefineNet", (Wire("denoised", depth), Wire("grey", "input:grey")),
-                             (TensorSpec("refined", (1, *_HW)),)),)
+            wires = (Wire("denoised", depth), Wire("grey", "input:grey"))
+            models += (Model("refine", "FinalRefineNet", wires, (TensorSpec("refined", (1, *_HW)),)),)
         inputs = (TensorSpec("raw", (1, *_HW)), TensorSpec("grey", (1, *_HW)))
         results = tuple(f"{model.name}:{model.outputs[0].name}" for model in reversed(models))
         return Graph(inputs, models, results).upto(results)
@@ -72,18 +74,24 @@ class DDRNet(Method):
 
     def build_networks(self) -> dict[str, nn.Cell]:
         """Return the denoising and the refining net that the settings name."""
-        from src.ddrnet.net import DENOISING_NETS, Hypercolumn
+        from src.ddrnet.net import DENOISING_NETS, ConvResnet, Hypercolumn
 
-        s = self.settings
-        networks = {} if s.dnnet == "None" else {"denoise": DENOISING_NETS[s.dnnet]()}
-        return networks if s.dtnet == "None" else {**networks, "refine": Hypercolumn(s.residual_refine)}
+        s, local = self.settings, self.settings.start == "local"
+        networks: dict[str, nn.Cell] = {}
+        if s.dnnet != "None":
+            net = DENOISING_NETS[s.dnnet]
+            networks["denoise"] = net(local) if net is ConvResnet else net()
+        if s.dtnet != "None":
+            networks["refine"] = Hypercolumn(s.residual_refine, local)
+        return networks
 
     def build_stage(self, name: str, networks: Mapping[str, nn.Cell]) -> Stage:
         """Return the joint training of the cascade."""
         from src.ddrnet.loss import CascadeObjective
 
         s = self.settings
-        columns = ("raw", "grey", "reference_m", "mask", "surface", "camera", *(("albedo",) if s.has_abd else ()))
+        columns = ("raw", "grey", "reference_m", "mask", "surface", "camera")
+        columns += ("albedo",) if s.has_abd else ()
         return Stage(name, "denoising and refining nets", CascadeObjective(networks, s), columns,
                      trained=tuple(networks), learning_rate=s.learning_rate, steps=s.max_steps or None)
 

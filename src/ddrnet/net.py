@@ -10,15 +10,35 @@ from __future__ import annotations
 import math
 
 from mindspore import Parameter, nn, ops
-from mindspore.common.initializer import Uniform, initializer
+from mindspore.common.initializer import Initializer, Uniform, XavierUniform, initializer
 
 from src.layers.resize import BilinearUpsample
 
 _LEAK = 0.2
 
 
+class LocalDifferences(Initializer):
+    """Kernels that see differences between neighbours only, magnified: Xavier's minus its mean, times `gain`.
+
+    What a depth camera gets wrong is some thousandths of the depth that the networks see. Kernels that mostly
+    pass on the depth itself drown it: training has to find differences first, which takes thousands of steps.
+    """
+
+    def __init__(self, gain: float):
+        super().__init__(gain=gain)
+        self.gain = gain
+
+    def _initialize(self, arr):
+        XavierUniform()._initialize(arr)
+        arr[:] = (arr - arr.mean(axis=(2, 3), keepdims=True)) * self.gain
+
+
+# Noise of some mm, 0.004 in the networks' units, comes to the order of 0.1.
+_DIFFERENCES = LocalDifferences(30.0)
+
+
 def _conv(in_channels: int, out_channels: int, kernel: int = 3, stride: int = 1,
-          init: str | Uniform = "xavier_uniform") -> nn.Conv2d:
+          init: str | Initializer = "xavier_uniform") -> nn.Conv2d:
     return nn.Conv2d(in_channels, out_channels, kernel, stride=stride, pad_mode="same", has_bias=True,
                      weight_init=init, bias_init="zeros")
 
@@ -58,6 +78,10 @@ class ConvResnet(nn.Cell):
 
     Predicts a correction of at most 1 either way, which is added to the raw depth.
 
+    Args:
+        local: the first layer starts with `LocalDifferences`, the correction at zero; else all at random, as
+            published.
+
     Inputs:
         raw (N, 1, H, W) in [-1, 1], H and W multiples of 4.
 
@@ -67,16 +91,16 @@ class ConvResnet(nn.Cell):
 
     stride = 4
 
-    def __init__(self):
+    def __init__(self, local: bool = False):
         super().__init__()
-        self.cnv0 = _conv(1, 32)
+        self.cnv0 = _conv(1, 32, init=_DIFFERENCES if local else "xavier_uniform")
         self.cnv_down0 = _conv(32, 64, stride=2)
         self.cnv_down1 = _conv(64, 128, stride=2)
         self.res0 = ResidualBlock(128)
         self.res1 = ResidualBlock(128)
         self.cnv_up0 = UpConv3x3(256, 64)
         self.cnv_up1 = UpConv3x3(128, 32)
-        self.cnv_final = _conv(64, 1)
+        self.cnv_final = _conv(64, 1, init="zeros" if local else "xavier_uniform")
         self.act = nn.LeakyReLU(_LEAK)
 
     def construct(self, raw):
@@ -162,6 +186,7 @@ class Hypercolumn(nn.Cell):
     Args:
         residual: the output is a correction, added to the denoised depth and clipped to [-1, 1], and starts
             at zero. As published (False) the net has to reproduce depth through its four last channels.
+        local: the first layer of the depth starts with `LocalDifferences`.
 
     Inputs:
         denoised (N, 1, H, W) in [-1, 1], grey (N, 1, H, W) in [-1, 1]; H and W multiples of 4.
@@ -172,10 +197,10 @@ class Hypercolumn(nn.Cell):
 
     stride = 4
 
-    def __init__(self, residual: bool = False):
+    def __init__(self, residual: bool = False, local: bool = False):
         super().__init__()
         self.residual = residual
-        self.cnv1_d = _conv(1, 8)
+        self.cnv1_d = _conv(1, 8, init=_DIFFERENCES if local else "xavier_uniform")
         self.cnv1_c = _conv(1, 8)
         self.cnv2 = _conv(16, 16)
         self.cnv3 = _conv(32, 32)

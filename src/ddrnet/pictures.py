@@ -42,7 +42,7 @@ def cascade_panel(sample: Sample, maps: Mapping[str, np.ndarray], settings: Sett
                 ("grey, masked", _small(_grey(grey * mask)))]]
     for title, depth_m in maps.items():
         normal, exists = found[title]
-        shaded = shade(_planes(normal), Tensor(np.ones((1, 1, *grey.shape), np.float32)), light).asnumpy()[0, 0]
+        shaded = shade(_planes(normal), 1.0, light).asnumpy()[0, 0]
         columns.append([(title, _small(colorize_depth(depth_m, mask & (depth_m > 0), low, high))),
                         ("normals", _small(normal_map(normal, exists))),
                         ("shading", _small(_grey(shaded * exists)))])

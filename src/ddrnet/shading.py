@@ -16,7 +16,7 @@ def basis(normals):
 
 
 def solve_light(normals, albedo, grey, surface, ridge: float):
-    """Return the light (N, 9): argmin_l mean (albedo * l . H(normals) - grey)^2 + ridge * |l|^2, an image each.
+    """Return each image's light (N, 9): argmin_l mean (albedo * l . H(normals) - grey)^2 + ridge * |l|^2.
 
     Args:
         normals: of the reference, (N, 3, H, W).

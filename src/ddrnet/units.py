@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The networks' numbers: depth from `low` to `up` as [-1, 1]; arithmetic for NumPy arrays and tensors alike."""
+"""The networks' numbers: depth from `low` to `up` as [-1, 1]; the same for NumPy arrays and tensors."""
 from __future__ import annotations
 
 MM = 1000.0

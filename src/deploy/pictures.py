@@ -91,7 +91,7 @@ def video_rate(path: Path) -> float:
 
 
 def camera_of(settings: Settings, sample: Sample, picture: Path | None) -> Intrinsics | None:
-    """Return the camera from `--fov_deg`, `--fx_px ...`, the data or the picture's EXIF; None if none tells."""
+    """Return the camera from `--fov_deg`, `--fx_px ...`, the data or EXIF; None where none tells."""
     s, (height, width) = settings, sample.image_hw
     if s.fov_deg is not None and (s.fx_px is not None or s.fy_px is not None):
         raise UserError("--fov_deg and --fx_px or --fy_px say the same thing twice; give one of them")

@@ -16,7 +16,9 @@ def harmonics(nx, ny, nz) -> tuple:
     1, y, z, x, xy, yz, 2z^2 - x^2 - y^2, zx, x^2 - y^2. A normal of length 0 gives (1, 0, ...).
 
     Args:
-        nx, ny, nz: components of the normals, arrays or tensors of one shape.
+        nx: component of the normals to the right, an array or a tensor.
+        ny: downwards.
+        nz: forward; all of one shape.
     """
     one = nx * 0 + 1
     return (one, ny, nz, nx, nx * ny, ny * nz, 2 * nz * nz - nx * nx - ny * ny, nz * nx, nx * nx - ny * ny)

@@ -170,7 +170,7 @@ def test_the_shift_ends_where_the_range_does(share, end_m):
         moved = shifted(frame, settings, share)
         both = np.concatenate([moved.raw_m, moved.reference_m])
         assert (both.min() if share == 0 else both.max()) == pytest.approx(end_m, abs=1e-6)
-        seen = network_depth(moved.raw_m, settings)
+        seen = network_depth(moved.raw_m, moved.mask, settings)
         assert seen.min() >= -1 and seen.max() <= 1
 
 

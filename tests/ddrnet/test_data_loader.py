@@ -10,7 +10,15 @@ import pytest
 from PIL import Image
 
 from src.datasets.loader import TrainLoader
-from src.ddrnet.data_loader import Frame, TrainSamples, acceptable, camera_of, network_inputs, open_frames
+from src.ddrnet.data_loader import (
+    Frame,
+    TrainSamples,
+    acceptable,
+    camera_of,
+    network_depth,
+    network_inputs,
+    open_frames,
+)
 from src.errors import UserError
 from tests.ddrnet.frames import (
     HEIGHT,
@@ -373,3 +381,26 @@ def test_real_frames():
         column = train.read(index, np.random.default_rng(index))
         assert column["mask"].mean() > 0.25 and column["surface"].mean() > 0.5 * column["mask"].mean()
         assert column["raw"].shape == (1, 256, 256)
+
+
+def test_fill_raw_takes_the_nearest_reading_inside_the_mask():
+    rng = np.random.default_rng(3)
+    depth_m = np.where(rng.random((24, 32)) < 0.1, rng.uniform(0.7, 2.9, (24, 32)), 0).astype(np.float32)
+    mask = np.zeros(depth_m.shape, bool)
+    mask[4:20, 6:26] = True
+    settings = settings_of("--fill_raw", "true")
+    seen_m = (network_depth(depth_m, mask, settings) + 1) * 1.25 + 0.5
+    rows, columns = np.nonzero(mask & (depth_m > 0))
+    for row in range(24):
+        for column in range(32):
+            distance = np.hypot(rows - row, columns - column)
+            # OpenCV's 5x5 distance is right to 2 %: any reading that is not clearly farther will do
+            near = distance <= 1.05 * distance.min() + 1e-9
+            values = depth_m[rows[near], columns[near]]
+            assert np.abs(values - seen_m[row, column]).min() < 1e-5, (row, column)
+
+
+def test_fill_raw_without_any_reading_leaves_none():
+    empty = np.zeros((8, 8), np.float32)
+    filled = network_depth(empty, np.ones((8, 8), bool), settings_of("--fill_raw", "true"))
+    assert (filled == -1).all()

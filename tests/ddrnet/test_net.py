@@ -215,6 +215,12 @@ def test_conv_resnet_adds_its_correction():
         np.testing.assert_allclose(run(net, raw), np.clip(raw + np.tanh(bias), -1, 1), atol=1e-6)
 
 
+def test_conv_resnet_may_start_as_the_identity():
+    raw = depth_and_grey(16, 20)[0]
+    np.testing.assert_array_equal(run(ConvResnet(local=True), raw), raw)
+    assert np.abs(run(ConvResnet(), raw) - raw).max() > 0.1
+
+
 def test_the_residual_hypercolumn_starts_as_the_identity():
     denoised, grey = depth_and_grey(16, 20, images=2)
     np.testing.assert_array_equal(run(Hypercolumn(residual=True), denoised, grey), denoised)
@@ -314,3 +320,22 @@ def test_half_precision_runs_and_is_near(build):
     half = net.to_float(ms.float16)(*inputs).asnumpy()
     assert all(p.dtype == ms.float32 for p in net.get_parameters())
     assert np.abs(half - full).max() < 2e-2
+
+
+def test_the_local_start_sees_differences_alone_and_magnifies_them():
+    ms.set_seed(5)
+    kernels = ConvResnet(local=True).cnv0.weight.asnumpy()
+    np.testing.assert_allclose(kernels.mean(axis=(2, 3)), 0, atol=1e-6 * np.abs(kernels).max())
+    published = ConvResnet().cnv0.weight.asnumpy()
+    assert 15 < kernels.std() / published.std() < 45
+    depth_kernels = Hypercolumn(residual=True, local=True).cnv1_d.weight.asnumpy()
+    np.testing.assert_allclose(depth_kernels.mean(axis=(2, 3)), 0, atol=1e-6 * np.abs(depth_kernels).max())
+
+
+def test_the_same_seed_starts_with_the_same_local_kernels():
+    def kernels(seed: int) -> np.ndarray:
+        ms.set_seed(seed)
+        return ConvResnet(local=True).cnv0.weight.asnumpy()
+
+    np.testing.assert_array_equal(kernels(5), kernels(5))
+    assert np.abs(kernels(5) - kernels(6)).max() > 0.1

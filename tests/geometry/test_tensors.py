@@ -116,7 +116,15 @@ def test_a_wall_in_front_has_the_normal_0_0_minus_1_and_the_border_none():
     assert not found[:, border].any()
 
 
-def test_walls_and_floor_of_a_corridor_face_inwards():
+@pytest.mark.parametrize("spacing_mm", [0.1, 2.0, 500.0])
+def test_normals_have_length_1_at_any_distance_of_the_points(spacing_mm):
+    """A guard against division by zero that is made for millimetres shrinks normals of points in metres."""
+    camera = Intrinsics(1000 / spacing_mm, 1000 / spacing_mm, 8.0, 6.0, 16, 12)
+    found = normals(points_of(camera, np.full((12, 16), 1.0))).asnumpy()[0, :, 1:-1, 1:-1]
+    np.testing.assert_allclose(np.linalg.norm(found, axis=0), 1, atol=1e-5)
+
+
+def test_walls_and_ceiling_of_a_corridor_face_inwards():
     """A left wall is farther to the right and faces right; a ceiling is farther below and faces down."""
     rising, camera = np.linspace(1.0, 1.3, 48), CAMERA.cropped(34, 20, 48, 48)
     for axis, depth_m in ((0, np.tile(rising, (48, 1))), (1, np.tile(rising[:, None], (1, 48)))):
