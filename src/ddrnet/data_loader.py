@@ -1,102 +1,25 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""DDRNet's frames: raw and reference depth, grey picture, mask, albedo; crops that the source accepts."""
+"""DDRNet's samples: the networks' inputs, training crops that the source would accept, whole test frames."""
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from src.config import Settings
 from src.datasets.csv_index import Index, read_index
-from src.datasets.image_files import read_depth, read_rgb
+from src.datasets.image_files import read_rgb
+from src.ddrnet.frame import EDGE_JUMP, Frame, nearest_reading, read_frame, shifted, within
 from src.ddrnet.units import MM, NO_READING, to_network
 from src.errors import UserError
-from src.geometry.pinhole import Intrinsics, back_project, normals
+from src.geometry.pinhole import back_project, normals
 from src.method import Sample
 
-CALIBRATED_WH = (640, 480)
-# Neighbours that differ by more of their depth belong to different surfaces: 26 mm at 1.3 m, where pixels are
-# 2.4 mm apart.
-EDGE_JUMP = 0.02
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _BRIGHTNESS = 20 / 255  # the source's largest shift of the grey values
 _EMPTY_MM, _EMPTY_SHARE = 50, 2 / 3
 _CROPS_A_FRAME, _FRAMES_A_SAMPLE = 10, 20
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One frame; all arrays (H, W).
-
-    Attributes:
-        raw_m, reference_m: metres as read, 0 = no reading; the reference is 0 everywhere in inference.
-        grey: float32 in [0, 1].
-        mask: bool, the foreground; everything where the data have no masks.
-        albedo: float32 in [0, 1]; None where the data have none.
-        camera: of this size.
-    """
-
-    raw_m: np.ndarray
-    reference_m: np.ndarray
-    grey: np.ndarray
-    mask: np.ndarray
-    albedo: np.ndarray | None
-    camera: Intrinsics
-
-    def window(self, x0: int, y0: int, width: int, height: int) -> Frame:
-        """Return a part of the frame, without readings and mask where it reaches beyond the frame."""
-        def cut(values: np.ndarray) -> np.ndarray:
-            rows, columns = values.shape
-            inside = values[max(y0, 0):y0 + height, max(x0, 0):x0 + width]
-            above, left = max(-y0, 0), max(-x0, 0)
-            border = ((above, height - above - inside.shape[0]), (left, width - left - inside.shape[1]))
-            return np.pad(inside, border)
-
-        return self._each(cut, self.camera.cropped(x0, y0, width, height))
-
-    def flipped(self) -> Frame:
-        """Return the mirrored frame."""
-        return self._each(lambda values: np.ascontiguousarray(values[:, ::-1]), self.camera.flipped())
-
-    def resized(self, width: int, height: int) -> Frame:
-        """Return the frame at another size; raw depth and mask are never blended, the reference never with
-        holes.
-        """
-        def nearest(values: np.ndarray) -> np.ndarray:
-            return cv2.resize(values, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-
-        def linear(values: np.ndarray) -> np.ndarray:
-            return cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
-
-        whole = linear((self.reference_m > 0).astype(np.float32)) > 1 - 1e-6
-        return Frame(nearest(self.raw_m), np.where(whole, linear(self.reference_m), np.float32(0)),
-                     linear(self.grey), nearest(self.mask.astype(np.uint8)) > 0,
-                     None if self.albedo is None else linear(self.albedo), self.camera.resized(width, height))
-
-    def _each(self, change, camera: Intrinsics) -> Frame:
-        albedo = None if self.albedo is None else change(self.albedo)
-        return Frame(change(self.raw_m), change(self.reference_m), change(self.grey), change(self.mask),
-                     albedo, camera)
-
-
-def camera_of(settings: Settings, width: int, height: int) -> Intrinsics:
-    """Return the depth camera's intrinsics (`depth_fx_px` ... at 640x480) for frames of another size."""
-    s = settings
-    calibrated = Intrinsics(s.depth_fx_px, s.depth_fy_px, s.depth_cx_px, s.depth_cy_px, *CALIBRATED_WH)
-    return calibrated.resized(width, height)
-
-
-def within(depth_m: np.ndarray, settings: Settings) -> np.ndarray:
-    """Return depth without the readings outside [low_thres, up_thres]: what lies there is no surface.
-
-    (The source moves them onto the thresholds, which makes walls of them.)
-    """
-    inside = (depth_m >= settings.low_thres / MM) & (depth_m <= settings.up_thres / MM)
-    return np.where(inside, depth_m, np.float32(0))
 
 
 def network_depth(depth_m: np.ndarray, mask: np.ndarray, settings: Settings) -> np.ndarray:
@@ -110,58 +33,9 @@ def network_depth(depth_m: np.ndarray, mask: np.ndarray, settings: Settings) -> 
     return np.where(depth_m > 0, value, NO_READING).astype(np.float32)
 
 
-def nearest_reading(depth_m: np.ndarray) -> np.ndarray:
-    """Return depth (H, W) whose holes have the depth of the nearest reading; all 0 where there is none."""
-    if not depth_m.any():
-        return depth_m
-    holes = (depth_m == 0).astype(np.uint8)
-    _, labels = cv2.distanceTransformWithLabels(holes, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    by_label = np.zeros(labels.max() + 1, depth_m.dtype)
-    by_label[labels[holes == 0]] = depth_m[holes == 0]
-    return by_label[labels]
-
-
 def network_grey(grey: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return what the refining net sees of the picture: [-1, 1], -1 outside the mask."""
     return (grey * mask * 2 - 1).astype(np.float32)
-
-
-def _luma(rgb: np.ndarray) -> np.ndarray:
-    """Return one channel (H, W) float32 in [0, 1] of a picture (H, W, 3) uint8."""
-    return rgb.astype(np.float32) @ (_LUMA / np.float32(255))
-
-
-def read_frame(files: Mapping[str, Path], rgb: np.ndarray, settings: Settings, units_per_m: float) -> Frame:
-    """Read a frame.
-
-    Args:
-        files: "raw depth", and what there is of "reference depth", "mask" and "albedo".
-        rgb: the colour picture (H, W, 3) uint8.
-        settings: the camera.
-        units_per_m: scale of the depth files.
-
-    Raises:
-        UserError: a file is damaged, or they differ in size.
-    """
-    height, width = rgb.shape[:2]
-
-    def depth(name: str) -> np.ndarray:
-        return sized(name, read_depth(files[name], units_per_m))
-
-    def channel(name: str) -> np.ndarray:
-        return sized(name, _luma(read_rgb(files[name])))
-
-    def sized(name: str, values: np.ndarray) -> np.ndarray:
-        if values.shape != (height, width):
-            raise UserError(f"{files[name]} is {values.shape[1]}x{values.shape[0]} but its colour picture is "
-                            f"{width}x{height}; a frame has one size")
-        return values
-
-    shape = (height, width)
-    reference_m = depth("reference depth") if "reference depth" in files else np.zeros(shape, np.float32)
-    mask = channel("mask") > 0.5 if "mask" in files else np.ones(shape, bool)
-    return Frame(depth("raw depth"), reference_m, _luma(rgb), mask,
-                 channel("albedo") if "albedo" in files else None, camera_of(settings, width, height))
 
 
 class Frames:
@@ -276,32 +150,6 @@ def acceptable(crop: Frame, settings: Settings) -> bool:
     difference_mm[difference_mm >= settings.up_thres / 10] = 0
     covered = np.mean(crop.reference_m * MM < _EMPTY_MM) < _EMPTY_SHARE
     return bool(covered and (settings.diff_thres == 0 or difference_mm.mean() < settings.diff_thres))
-
-
-def shifted(crop: Frame, settings: Settings, share: float) -> Frame:
-    """Move all readings nearer or farther by the same distance, so that they stay within the range.
-
-    The focal lengths grow with the distance, so that a pixel spans as many millimetres as before and slopes,
-    hence the shading, stay those of the picture.
-
-    Args:
-        crop: within the range.
-        settings: `low_thres`, `up_thres`.
-        share: in [0, 1], from the largest move nearer to the largest move farther.
-    """
-    readings = np.concatenate([crop.raw_m[crop.raw_m > 0], crop.reference_m[crop.reference_m > 0]])
-    if readings.size == 0:
-        return crop
-    low, up = settings.low_thres / MM - readings.min(), settings.up_thres / MM - readings.max()
-    shift = np.float32(low + share * (up - low))
-    middle = float(np.median(readings))
-    growth = (middle + float(shift)) / middle
-    camera = replace(crop.camera, fx_px=crop.camera.fx_px * growth, fy_px=crop.camera.fy_px * growth)
-
-    def move(depth_m: np.ndarray) -> np.ndarray:
-        return np.where(depth_m > 0, depth_m + shift, np.float32(0))
-
-    return replace(crop, raw_m=move(crop.raw_m), reference_m=move(crop.reference_m), camera=camera)
 
 
 def network_inputs(frame: Frame, settings: Settings, stride: int) -> dict[str, np.ndarray]:

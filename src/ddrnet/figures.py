@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from src.ddrnet.data_loader import EDGE_JUMP
+from src.ddrnet.frame import EDGE_JUMP
 from src.ddrnet.units import MM
 from src.geometry.pinhole import Intrinsics, back_project, normals
 

@@ -15,6 +15,7 @@ from src.datasets.depth_mask import fill_holes
 from src.datasets.image_files import read_rgb
 from src.ddrnet import data_loader
 from src.ddrnet.figures import depth_figures
+from src.ddrnet.frame import camera_of, read_frame, within
 from src.ddrnet.units import MM, to_metres
 from src.errors import UserError
 from src.graph import Graph, Model, TensorSpec, Wire
@@ -90,6 +91,9 @@ class DDRNet(Method):
         from src.ddrnet.loss import CascadeObjective
 
         s = self.settings
+        if s.amp_level != "O0":
+            raise UserError(f"--amp_level {s.amp_level} would round depth to about 1 mm, which is what ddrnet "
+                            "corrects; it trains in float32, --amp_level O0")
         columns = ("raw", "grey", "reference_m", "mask", "surface", "camera")
         columns += ("albedo",) if s.has_abd else ()
         return Stage(name, "denoising and refining nets", CascadeObjective(networks, s), columns,
@@ -119,8 +123,8 @@ class DDRNet(Method):
         s = self.settings
         named = dict(zip(self.infer_files, map(Path, files)))
         rgb = read_rgb(named["colour"])
-        frame = data_loader.read_frame(named, rgb, s, s.depth_scale)
-        raw_m = data_loader.within(frame.raw_m, s)
+        frame = read_frame(named, rgb, s, s.depth_scale)
+        raw_m = within(frame.raw_m, s)
         mask = frame.mask if s.has_mask else fill_holes(np.rint(raw_m * MM).astype(np.uint16)) > 0
         return Sample(name, data_loader.network_inputs(frame, s, self.stride), rgb,
                       extras={"raw_m": raw_m, "mask": mask}, camera=frame.camera)
@@ -153,7 +157,7 @@ class DDRNet(Method):
 
     def own_figures(self, result: str, depth_m: np.ndarray, sample: Sample) -> dict[str, tuple[float, float]]:
         """Median error, the normals' errors, and the error in the raw depth's holes."""
-        camera = data_loader.camera_of(self.settings, *reversed(sample.truth_m.shape))
+        camera = camera_of(self.settings, *reversed(sample.truth_m.shape))
         figures = depth_figures(depth_m, sample.truth_m, sample.extras["raw_m"], camera)
         if result == "raw":
             del figures["hole_mae_mm"]

@@ -10,7 +10,7 @@ import numpy as np
 from mindspore import Tensor
 
 from src.config import Settings
-from src.ddrnet.data_loader import EDGE_JUMP
+from src.ddrnet.frame import EDGE_JUMP
 from src.ddrnet.shading import shade, solve_light
 from src.geometry.pinhole import back_project, normals
 from src.method import Sample

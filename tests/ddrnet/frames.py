@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from src.datasets.csv_index import Index
-from src.ddrnet.data_loader import Frame, TrainSamples
+from src.ddrnet.data_loader import TrainSamples
+from src.ddrnet.frame import Frame
 from src.geometry.pinhole import Intrinsics
 from tests.ddrnet_files import SCENE, depth_of, kinect, rays_of, settings_of
 

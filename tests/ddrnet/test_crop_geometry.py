@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from src.ddrnet.data_loader import network_depth, shifted
+from src.ddrnet.data_loader import network_depth
+from src.ddrnet.frame import shifted
 from src.geometry.pinhole import back_project, normals
 from tests.ddrnet.frames import (
     CAMERA,

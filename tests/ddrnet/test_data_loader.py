@@ -10,15 +10,8 @@ import pytest
 from PIL import Image
 
 from src.datasets.loader import TrainLoader
-from src.ddrnet.data_loader import (
-    Frame,
-    TrainSamples,
-    acceptable,
-    camera_of,
-    network_depth,
-    network_inputs,
-    open_frames,
-)
+from src.ddrnet.data_loader import TrainSamples, acceptable, network_depth, network_inputs, open_frames
+from src.ddrnet.frame import Frame, camera_of
 from src.errors import UserError
 from tests.ddrnet.frames import (
     HEIGHT,

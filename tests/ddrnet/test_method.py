@@ -327,3 +327,9 @@ def test_the_objective_takes_the_samples_columns(folder):
         stage = method.build_stage("joint", {})
         sample = method.train_samples("joint").read(0, np.random.default_rng(0))
         assert sorted(stage.columns) == sorted(sample)
+
+
+def test_float16_is_refused(tmp_path):
+    method = method_of("--amp_level", "O2")
+    with pytest.raises(UserError, match="round depth to about 1 mm"):
+        method.build_stage("joint", method.build_networks())
