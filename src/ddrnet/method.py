@@ -92,8 +92,8 @@ class DDRNet(Method):
 
         s = self.settings
         if s.amp_level != "O0":
-            raise UserError(f"--amp_level {s.amp_level} would round depth to about 1 mm, which is what ddrnet "
-                            "corrects; it trains in float32, --amp_level O0")
+            raise UserError(f"--amp_level {s.amp_level} would round depth to about 1 mm, which is what "
+                            "ddrnet corrects; it trains in float32, --amp_level O0")
         columns = ("raw", "grey", "reference_m", "mask", "surface", "camera")
         columns += ("albedo",) if s.has_abd else ()
         return Stage(name, "denoising and refining nets", CascadeObjective(networks, s), columns,
