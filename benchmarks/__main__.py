@@ -51,7 +51,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     given = parser.parse_args(argv)
     _require_method(*given.methods)
     if given.long_steps < 3 or given.max_steps in (1, 2) or given.max_steps < 0:
-        raise UserError("--long_steps and --max_steps must be 3 at least: the first two steps are not measured")
+        raise UserError("give 3 or more for --long_steps and --max_steps: the first two steps compile")
     return given
 
 

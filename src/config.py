@@ -84,7 +84,8 @@ def _option(name: str, entry: Mapping[str, Any]) -> Option:
                   choices=tuple(str(c) for c in entry.get("choices", ())),
                   minimum=entry.get("min"), maximum=entry.get("max"), optional=default is None,
                   aliases=tuple(entry.get("aliases", ())),
-                  shorthand=tuple(shorthand.split(":", 1)) if shorthand else None)
+                  shorthand=tuple(shorthand.split(":", 1)) if shorthand else None,
+                  names_data=entry.get("names_data", False))
 
 
 def _section(name: str, entry: Mapping[str, Any]) -> Section:
@@ -209,6 +210,18 @@ def _peek(argv: list[str], name: str) -> str | None:
     return value
 
 
+def _peek_positional(argv: list[str], number: int, sections: list[Section]) -> str | None:
+    """Return a positional by its number, before the method is known: `sections` are those of all methods."""
+    names = {name: option for section in sections for option in section.options
+             for name in (option.name, *option.aliases)}
+    found, is_value = [], False
+    for token in _tokens(argv, names, has_positionals=True):
+        if not token.startswith("-") and not is_value:
+            found.append(token)
+        is_value = token.startswith("--") and token not in ("--", "--help") and "=" not in token
+    return found[number] if number < len(found) else None
+
+
 def load_settings(command: str, description: str, argv: list[str],
                   positionals: Mapping[str, str] | None = None, trained_in: str | None = None) -> Settings:
     """Return the settings of one run: defaults < method's defaults < preset < `--config_path` < command line.
@@ -231,9 +244,12 @@ def load_settings(command: str, description: str, argv: list[str],
     by_name = {option.name: option for section in common for option in section.options}
     method_option = by_name["method"]
     method = _peek(argv, "method") or from_file.get("method")
-    if method is None and trained_in in by_name:
-        place = _peek(argv, trained_in) or from_file.get(trained_in) or by_name[trained_in].default
-        saved_in = _training_config([Path(place)])
+    if method is None and trained_in:
+        if trained_in in by_name:
+            place = _peek(argv, trained_in) or from_file.get(trained_in) or by_name[trained_in].default
+        else:
+            place = _peek_positional(argv, list(positionals).index(trained_in), [*common, *methods.values()])
+        saved_in = _training_config([Path(place)]) if place else None
         method = _saved_training(saved_in).get("method") if saved_in else None
     method = method_option.parse(method or method_option.default)
     if method not in methods:
@@ -300,7 +316,8 @@ def _trained_with(places: list[Path], method: str, own: Section) -> dict[str, An
     saved = _saved_training(path) if path else {}
     if saved.get("method") != method:
         return {}
-    values = {o.name: saved[o.name] for o in own.options if o.name in saved and not o.shorthand}
+    values = {o.name: saved[o.name] for o in own.options
+              if o.name in saved and not o.shorthand and not o.names_data}
     changed = [f"{o.name} {values[o.name]}" for o in own.options
                if o.name in values and values[o.name] != o.default]
     if changed:

@@ -255,6 +255,13 @@ def test_eval_takes_the_trained_networks_settings(tmp_path, capsys):
     assert load_settings("eval", "", elsewhere, trained_in="train_url").fc_width == 4096
 
 
+def test_where_the_training_s_data_were_is_not_taken_over(tmp_path):
+    made = settings("--method", "ddrnet", "--test_index_file", "old.csv", "--image_size", "64")
+    made.write(tmp_path / "config.yaml")
+    read = load_settings("eval", "", ["--train_url", str(tmp_path)], trained_in="train_url")
+    assert (read.image_size, read.test_index_file) == (64, None)
+
+
 @pytest.mark.parametrize("place", [".", "MindIR", "MindIR/FinalDenoiseNet.mindir"])
 def test_the_training_above_exported_models_says_which_method_it_is(tmp_path, place):
     """run_infer_310.sh names the models' folder."""

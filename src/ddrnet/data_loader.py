@@ -96,10 +96,11 @@ class TrainSamples:
                 if acceptable(crop, self.settings):
                     return self._columns(crop, rng)
             number = int(rng.integers(len(self)))
+        s = self.settings
+        nearness = (f" and differs from it by less than --diff_thres {s.diff_thres:g} mm in the mean; give a "
+                    "larger one, or" if s.diff_thres else "; give")
         raise UserError(f"no crop of {self.describe(index)} and of {_FRAMES_A_SAMPLE - 1} other frames has "
-                        f"enough reference and differs from it by less than --diff_thres "
-                        f"{self.settings.diff_thres:g} mm in the mean; give a larger one, or a smaller "
-                        f"--image_size than {self.settings.image_size}")
+                        f"enough reference{nearness} a smaller --image_size than {s.image_size}")
 
     def _crop(self, frame: Frame, rng: np.random.Generator) -> Frame:
         s = self.settings
