@@ -43,8 +43,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
                         help="a data set in the method's layout (repeatable; made synthetically by default)")
     parser.add_argument("--output_dir", default="output/bench",
                         help="folder for results and scratch files (default: output/bench)")
-    parser.add_argument("--long_steps", type=int, default=2500, metavar="N",
-                        help="length of ddrnet's longer training (default: 2500, most of half an hour on two "
+    parser.add_argument("--long_steps", type=int, default=1200, metavar="N",
+                        help="length of ddrnet's longer training (default: 1200, a quarter of an hour on two "
                              "cores)")
     parser.add_argument("--max_steps", type=int, default=0, metavar="N",
                         help="at most so many steps a training, to try the benchmarks out (at least 3)")

@@ -16,10 +16,9 @@ Example: bash run_infer_310.sh ../Model/MindIR/FinalCoarseNet.mindir ../Model/Mi
          bash run_infer_310.sh denoise=../Model/MindIR/FinalDenoiseNet.mindir \
            refine=../Model/MindIR/FinalRefineNet.mindir ../DDRNet 0
 MINDIR1_PATH is DepthNet's coarse net, MINDIR2_PATH its fine net; NAME=FILE gives the nets of any method by
-name. DATA_PATH is the test set. The method is the one of the training's config.yaml, which export.py's
-folders lie beside; where the models were moved, name it: --method ddrnet. Where MS_LITE_HOME names the folder
-of MindSpore Lite the program runs on the Ascend device, else on the CPU (OpenVINO, with the .onnx files of
-export.py: ../ONNX/ as seen from the .mindir).
+name. DATA_PATH is the test set. Method and settings are those of the config.yaml beside or above the models:
+move it with them. Where MS_LITE_HOME names the folder of MindSpore Lite the program runs on the Ascend device,
+else on the CPU (OpenVINO, with the .onnx files of export.py: ../ONNX/ as seen from the .mindir).
 Environment: MS_LITE_HOME; DEVICE_TYPE, Ascend or CPU; BUILD_DIR, where to build; PYTHON, the interpreter.
 END
   exit 2
@@ -69,7 +68,7 @@ folders=(preprocess_Result result_Files time_Result)
 for folder in "${folders[@]}"; do require_replaceable "$folder"; done
 for folder in "${folders[@]}"; do renew_folder "$folder"; done
 
-# The folder of the models tells preprocess.py how they were trained (config.yaml above it).
+# The folder of the models tells preprocess.py how they were trained (config.yaml in or above it).
 run_logged preprocess.log "$python" "$repo/preprocess.py" --dataset_path "$data" \
   --train_url "$(dirname -- "${models[0]#*=}")" "${settings[@]}" --output_path preprocess_Result
 export BUILD_DIR=${BUILD_DIR:-$repo/ascend310_infer/build}

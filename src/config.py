@@ -270,7 +270,11 @@ def load_settings(command: str, description: str, argv: list[str],
                         f"give one of {', '.join(own.presets) or '(it has none)'}")
     layers = [{**own.defaults, "method": method}, own.presets.get(preset_name, {}), from_file, given]
     if trained_in:
-        layers.insert(1, _trained_with(_trainings(trained_in, options, [from_file, given]), method, own))
+        trained = _trained_with(_trainings(trained_in, options, [from_file, given]), method, own)
+        if not trained and own.options and command in ("eval", "infer", "preprocess", "export"):
+            print(f"no config.yaml of a {method} training found: its settings are the defaults and what is "
+                  "given here", file=sys.stderr)
+        layers.insert(1, trained)
     return _merge(sections, options, layers, positionals or {})
 
 

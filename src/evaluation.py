@@ -23,7 +23,8 @@ def chosen_protocols(method: Method) -> list[Protocol]:
     s = method.settings
     changes = {"flip_average": s.flip_average}
     changes.update({name: s[name] for name in ("alignment", "pooling", "max_depth_m") if s[name] is not None})
-    return [dataclasses.replace(protocol_named(name), **changes) for name in s.protocol or method.protocols]
+    chosen = [method.adapted(protocol_named(name)) for name in s.protocol or method.protocols]
+    return [dataclasses.replace(protocol, **changes) for protocol in chosen]
 
 
 class _OwnFigures:

@@ -21,6 +21,7 @@ from src.config import Settings, add_method_section
 from src.errors import UserError
 from src.geometry.pinhole import Intrinsics, back_project, normals
 from src.graph import Graph
+from src.protocols import Protocol
 from src.visualize import panel
 
 if TYPE_CHECKING:
@@ -163,6 +164,9 @@ class Method(ABC):
     def eval_samples(self) -> Sequence[Sample]:
         """Return the evaluation set: `len()` and `[index] -> Sample`."""
 
+    # Settings that, where given, say that there is a validation set: a fault in it then ends training.
+    validation_settings: tuple[str, ...] = ("val_list",)
+
     def validation_samples(self) -> Sequence[Sample] | None:
         """Return what train.py validates on: `--val_list`, or the evaluation set that is in `data_url`."""
         if self.settings.val_list:
@@ -238,6 +242,10 @@ class Method(ABC):
         """
         del sample
         return {}
+
+    def adapted(self, protocol: Protocol) -> Protocol:
+        """Return a protocol as it fits the method's settings (their range of depth)."""
+        return protocol
 
     def measured(self, sample: Sample) -> np.ndarray | None:
         """Return which pixels (H, W) of the truth figures are taken from; None leaves it to the protocol."""

@@ -357,3 +357,8 @@ def test_the_training_beside_a_given_checkpoint_says_which_network_it_is(tmp_pat
 def test_a_flag_does_not_eat_a_positional():
     chosen = load_settings("infer", "", ["--flip_average", "photo.jpg", "Model"], {"input": "", "model": ""})
     assert (chosen.flip_average, chosen.input, chosen.model) == (True, "photo.jpg", "Model")
+
+
+def test_settings_that_no_training_says_are_announced(tmp_path, capsys):
+    load_settings("eval", "", ["--method", "ddrnet", "--train_url", str(tmp_path / "x")], trained_in="train_url")
+    assert "no config.yaml of a ddrnet training found" in capsys.readouterr().err

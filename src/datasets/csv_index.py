@@ -86,6 +86,17 @@ def read_index(path: str | Path, columns: Sequence[str], colour_format: str = "a
     return Index(root, rows, _names(rows, columns))
 
 
+def check_kind(column: str, path: str | Path) -> None:
+    """Raise `UserError` where a file is not what a column of this name holds."""
+    try:
+        header = read_header(path)
+    except UserError as error:
+        raise UserError(f"{column} {path} is {error}") from None
+    fits, expected = _COLUMNS[column]
+    if not fits(header):
+        raise UserError(f"{column} {path} is {header}, not {expected}")
+
+
 def _read_rows(path: str | Path) -> list[tuple[int, tuple[str, ...]]]:
     """Return the rows that are not blank, each with the number of its line."""
     try:

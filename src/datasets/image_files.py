@@ -16,6 +16,7 @@ from src.files import atomic_path
 # A picture of more pixels is refused: a small file can claim a size that fills the memory.
 Image.MAX_IMAGE_PIXELS = 100_000_000
 _PNG_MAX = 65535
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _DEPTH_MODES = ("L", "I;16", "I;16B", "I")
 _JPEG_START = b"\xff\xd8"
 _PNG_COLORS = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
@@ -53,6 +54,11 @@ def read_rgb(path: str | Path) -> np.ndarray:
         except (OSError, SyntaxError, ValueError) as error:
             raise UserError(f"cannot decode {path} ({error}); "
                             "the file is damaged, replace or remove it") from None
+
+
+def luma(rgb: np.ndarray) -> np.ndarray:
+    """Return the grey values (H, W) float32 in [0, 1] of a picture (H, W, 3) uint8 (BT.601 weights)."""
+    return rgb.astype(np.float32) @ (LUMA / np.float32(255))
 
 
 def read_depth(path: str | Path, units_per_m: float) -> np.ndarray:

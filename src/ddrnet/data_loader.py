@@ -10,15 +10,16 @@ import numpy as np
 
 from src.config import Settings
 from src.datasets.csv_index import Index, read_index
+from src.datasets.depth_mask import fill_nearest
 from src.datasets.image_files import read_rgb
-from src.ddrnet.frame import EDGE_JUMP, Frame, nearest_reading, read_frame, shifted, within
+from src.ddrnet.frame import EDGE_JUMP, Frame, read_frame, shifted, within
 from src.ddrnet.units import MM, NO_READING, to_network
 from src.errors import UserError
 from src.geometry.pinhole import back_project, normals
 from src.method import Sample
 
 _BRIGHTNESS = 20 / 255  # the source's largest shift of the grey values
-_EMPTY_MM, _EMPTY_SHARE = 50, 2 / 3
+_EMPTY_SHARE = 2 / 3
 _CROPS_A_FRAME, _FRAMES_A_SAMPLE = 10, 20
 
 
@@ -28,7 +29,7 @@ def network_depth(depth_m: np.ndarray, mask: np.ndarray, settings: Settings) -> 
     With `fill_raw` everything but the readings inside the mask takes the depth of the nearest of them.
     """
     if settings.fill_raw:
-        depth_m = nearest_reading(np.where(mask, depth_m, np.float32(0)))
+        depth_m = fill_nearest(depth_m, mask & (depth_m > 0))
     value = to_network(depth_m, settings.low_thres / MM, settings.up_thres / MM)
     return np.where(depth_m > 0, value, NO_READING).astype(np.float32)
 
@@ -100,7 +101,8 @@ class TrainSamples:
         nearness = (f" and differs from it by less than --diff_thres {s.diff_thres:g} mm in the mean; give a "
                     "larger one, or" if s.diff_thres else "; give")
         raise UserError(f"no crop of {self.describe(index)} and of {_FRAMES_A_SAMPLE - 1} other frames has "
-                        f"enough reference{nearness} a smaller --image_size than {s.image_size}")
+                        f"enough reference within mask, --low_thres and --up_thres{nearness} a smaller "
+                        f"--image_size than {s.image_size}")
 
     def _crop(self, frame: Frame, rng: np.random.Generator) -> Frame:
         s = self.settings
@@ -143,13 +145,13 @@ def _place(size: int, side: int, rng: np.random.Generator) -> int:
 def acceptable(crop: Frame, settings: Settings) -> bool:
     """Tell whether the source would train on a crop.
 
-    Less than two thirds of it are without reference (below 50 mm), and raw and reference differ by less than
-    `diff_thres` mm in the mean over all pixels; differences from `up_thres` / 10 on are holes and silhouettes
-    and count 0. `diff_thres` 0 accepts any difference.
+    Less than two thirds of it are without a reference in mask and range, and raw and reference differ by less
+    than `diff_thres` mm in the mean over all pixels; differences from `up_thres` / 10 on are holes and
+    silhouettes and count 0. `diff_thres` 0 accepts any difference.
     """
     difference_mm = np.abs(crop.raw_m - crop.reference_m) * MM
     difference_mm[difference_mm >= settings.up_thres / 10] = 0
-    covered = np.mean(crop.reference_m * MM < _EMPTY_MM) < _EMPTY_SHARE
+    covered = np.mean(~crop.mask | (within(crop.reference_m, settings) == 0)) < _EMPTY_SHARE
     return bool(covered and (settings.diff_thres == 0 or difference_mm.mean() < settings.diff_thres))
 
 

@@ -3,15 +3,17 @@
 """One frame of a depth camera: what is read of it, and crops, flips and shifts that its camera follows."""
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from src.config import Settings
-from src.datasets.image_files import read_depth, read_rgb
+from src.datasets.image_files import luma, read_depth, read_rgb
 from src.ddrnet.units import MM
 from src.errors import UserError
 from src.geometry.pinhole import Intrinsics
@@ -19,8 +21,7 @@ from src.geometry.pinhole import Intrinsics
 # Neighbours that differ by more of their depth belong to different surfaces: 26 mm at 1.3 m, where pixels are
 # 2.4 mm apart.
 EDGE_JUMP = 0.02
-CALIBRATED_WH = (640, 480)
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_ASPECT_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,25 @@ class Frame:
                      albedo, camera)
 
 
-def camera_of(settings: Settings, width: int, height: int) -> Intrinsics:
-    """Return the depth camera's intrinsics (`depth_fx_px` ... at 640x480) for frames of another size."""
+def depth_camera(settings: Settings, width: int, height: int) -> Intrinsics:
+    """Return the depth camera (`depth_fx_px` ... at `depth_width` x `depth_height`) for frames of a size.
+
+    Width and height scale it each by itself; a note says so where the aspect changes.
+    """
     s = settings
-    calibrated = Intrinsics(s.depth_fx_px, s.depth_fy_px, s.depth_cx_px, s.depth_cy_px, *CALIBRATED_WH)
+    if abs(width * s.depth_height / (height * s.depth_width) - 1) > _ASPECT_TOLERANCE:
+        _note_aspect(width, height, s.depth_width, s.depth_height)
+    calibrated = Intrinsics(s.depth_fx_px, s.depth_fy_px, s.depth_cx_px, s.depth_cy_px, s.depth_width,
+                            s.depth_height)
     return calibrated.resized(width, height)
+
+
+@lru_cache  # once for all frames of a size
+def _note_aspect(width: int, height: int, calibrated_width: int, calibrated_height: int) -> None:
+    print(f"frames are {width}x{height}, the depth camera is calibrated at {calibrated_width}x"
+          f"{calibrated_height}: it is stretched to fit, and normals are of that camera; say yours with "
+          "--depth_width, --depth_height, --depth_fx_px, --depth_fy_px, --depth_cx_px and --depth_cy_px",
+          file=sys.stderr)
 
 
 def within(depth_m: np.ndarray, settings: Settings) -> np.ndarray:
@@ -92,22 +107,6 @@ def within(depth_m: np.ndarray, settings: Settings) -> np.ndarray:
     """
     inside = (depth_m >= settings.low_thres / MM) & (depth_m <= settings.up_thres / MM)
     return np.where(inside, depth_m, np.float32(0))
-
-
-def nearest_reading(depth_m: np.ndarray) -> np.ndarray:
-    """Return depth (H, W) whose holes have the depth of the nearest reading; all 0 where there is none."""
-    if not depth_m.any():
-        return depth_m
-    holes = (depth_m == 0).astype(np.uint8)
-    _, labels = cv2.distanceTransformWithLabels(holes, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    by_label = np.zeros(labels.max() + 1, depth_m.dtype)
-    by_label[labels[holes == 0]] = depth_m[holes == 0]
-    return by_label[labels]
-
-
-def _luma(rgb: np.ndarray) -> np.ndarray:
-    """Return one channel (H, W) float32 in [0, 1] of a picture (H, W, 3) uint8."""
-    return rgb.astype(np.float32) @ (_LUMA / np.float32(255))
 
 
 def read_frame(files: Mapping[str, Path], rgb: np.ndarray, settings: Settings, units_per_m: float) -> Frame:
@@ -128,7 +127,7 @@ def read_frame(files: Mapping[str, Path], rgb: np.ndarray, settings: Settings, u
         return sized(name, read_depth(files[name], units_per_m))
 
     def channel(name: str) -> np.ndarray:
-        return sized(name, _luma(read_rgb(files[name])))
+        return sized(name, luma(read_rgb(files[name])))
 
     def sized(name: str, values: np.ndarray) -> np.ndarray:
         if values.shape != (height, width):
@@ -139,22 +138,24 @@ def read_frame(files: Mapping[str, Path], rgb: np.ndarray, settings: Settings, u
     shape = (height, width)
     reference_m = depth("reference depth") if "reference depth" in files else np.zeros(shape, np.float32)
     mask = channel("mask") > 0.5 if "mask" in files else np.ones(shape, bool)
-    return Frame(depth("raw depth"), reference_m, _luma(rgb), mask,
-                 channel("albedo") if "albedo" in files else None, camera_of(settings, width, height))
+    return Frame(depth("raw depth"), reference_m, luma(rgb), mask,
+                 channel("albedo") if "albedo" in files else None, depth_camera(settings, width, height))
 
 
 def shifted(crop: Frame, settings: Settings, share: float) -> Frame:
-    """Move all readings nearer or farther by the same distance, so that they stay within the range.
+    """Move all readings nearer or farther by the same distance; the foreground stays within the range.
 
     The focal lengths grow with the distance, so that a pixel spans as many millimetres as before and slopes,
-    hence the shading, stay those of the picture.
+    hence the shading, stay those of the picture (exactly so at the median depth, on the optical axis).
+    Background that leaves the range counts as no reading.
 
     Args:
         crop: within the range.
         settings: `low_thres`, `up_thres`.
         share: in [0, 1], from the largest move nearer to the largest move farther.
     """
-    readings = np.concatenate([crop.raw_m[crop.raw_m > 0], crop.reference_m[crop.reference_m > 0]])
+    maps = (crop.raw_m, crop.reference_m)
+    readings = np.concatenate([depth_m[crop.mask & (depth_m > 0)] for depth_m in maps])
     if readings.size == 0:
         return crop
     low, up = settings.low_thres / MM - readings.min(), settings.up_thres / MM - readings.max()
@@ -164,6 +165,7 @@ def shifted(crop: Frame, settings: Settings, share: float) -> Frame:
     camera = replace(crop.camera, fx_px=crop.camera.fx_px * growth, fy_px=crop.camera.fy_px * growth)
 
     def move(depth_m: np.ndarray) -> np.ndarray:
-        return np.where(depth_m > 0, depth_m + shift, np.float32(0))
+        moved = np.where(depth_m > 0, depth_m + shift, np.float32(0))
+        return np.where(crop.mask, moved, within(moved, settings))  # rounding may not cost the foreground
 
     return replace(crop, raw_m=move(crop.raw_m), reference_m=move(crop.reference_m), camera=camera)

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from src.config import Settings
+from src.datasets.csv_index import check_kind
 from src.datasets.depth_mask import fill_holes
 from src.datasets.image_files import read_rgb
 from src.ddrnet import data_loader
 from src.ddrnet.figures import depth_figures
-from src.ddrnet.frame import camera_of, read_frame, within
+from src.ddrnet.frame import depth_camera, read_frame, within
 from src.ddrnet.units import MM, to_metres
 from src.errors import UserError
 from src.graph import Graph, Model, TensorSpec, Wire
 from src.method import Method, Sample, Stage
+from src.protocols import Protocol
 
 if TYPE_CHECKING:
     from mindspore import nn
@@ -40,6 +42,7 @@ class DDRNet(Method):
     name = "ddrnet"
     stage_names = ("joint",)
     protocols = ("kinect_mm",)
+    validation_settings = ("val_list", "test_index_file")
 
     def __init__(self, settings: Settings):
         super().__init__(settings)
@@ -81,6 +84,9 @@ class DDRNet(Method):
         networks: dict[str, nn.Cell] = {}
         if s.dnnet != "None":
             net = DENOISING_NETS[s.dnnet]
+            if local and net is not ConvResnet:
+                raise UserError(f"--start local is made for convResnet, not for --dnnet {s.dnnet}; "
+                                "give --start xavier")
             networks["denoise"] = net(local) if net is ConvResnet else net()
         if s.dtnet != "None":
             networks["refine"] = Hypercolumn(s.residual_refine, local)
@@ -94,10 +100,24 @@ class DDRNet(Method):
         if s.amp_level != "O0":
             raise UserError(f"--amp_level {s.amp_level} would round depth to about 1 mm, which is what "
                             "ddrnet corrects; it trains in float32, --amp_level O0")
+        objective = CascadeObjective(networks, s)
+        self._require_terms(networks, objective.terms)
         columns = ("raw", "grey", "reference_m", "mask", "surface", "camera")
         columns += ("albedo",) if s.has_abd else ()
-        return Stage(name, "denoising and refining nets", CascadeObjective(networks, s), columns,
+        title = " and ".join(networks) + (" nets" if len(networks) > 1 else " net")
+        return Stage(name, title, objective, columns,
                      trained=tuple(networks), learning_rate=s.learning_rate, steps=s.max_steps or None)
+
+    def _require_terms(self, networks: Mapping[str, nn.Cell], terms: Sequence[str]) -> None:
+        """Refuse weights that leave a network untrained, which would be saved as trained all the same."""
+        refining = any(term.startswith("dt_") for term in terms)
+        reached = {"refine": refining, "denoise": any(term.startswith("dn_") for term in terms)
+                   or (refining and not self.settings.dnstop)}
+        idle = [name for name in networks if not reached[name]]
+        if idle:
+            raise UserError(f"no term of the loss reaches the {' and the '.join(idle)} network: give one of "
+                            "its --dn_..._weight or --dt_..._weight, or leave it out with --dnnet or --dtnet "
+                            "None")
 
     def train_samples(self, stage: str) -> data_loader.TrainSamples:
         """Return the training crops."""
@@ -122,9 +142,14 @@ class DDRNet(Method):
         """Read raw depth (`depth_scale` units a metre), picture and mask."""
         s = self.settings
         named = dict(zip(self.infer_files, map(Path, files)))
+        for column, path in named.items():
+            check_kind(column, path)
         rgb = read_rgb(named["colour"])
         frame = read_frame(named, rgb, s, s.depth_scale)
         raw_m = within(frame.raw_m, s)
+        if not (frame.mask & (raw_m > 0)).any():
+            raise UserError(f"{named['raw depth']} has no reading within {s.low_thres:g} .. {s.up_thres:g} "
+                            "mm inside the mask; check --depth_scale, --low_thres and --up_thres")
         mask = frame.mask if s.has_mask else fill_holes(np.rint(raw_m * MM).astype(np.uint16)) > 0
         return Sample(name, data_loader.network_inputs(frame, s, self.stride), rgb,
                       extras={"raw_m": raw_m, "mask": mask}, camera=frame.camera)
@@ -147,6 +172,13 @@ class DDRNet(Method):
         """The networks' grid is the picture's."""
         return truth_m
 
+    def adapted(self, protocol: Protocol) -> Protocol:
+        """`kinect_mm` measures the range that the networks know."""
+        if protocol.name != "kinect_mm":
+            return protocol
+        return dataclasses.replace(protocol, min_depth_m=self.settings.low_thres / MM,
+                                   max_depth_m=self.settings.up_thres / MM)
+
     def given_maps(self, sample: Sample) -> dict[str, np.ndarray]:
         """The raw depth is what the networks have to beat."""
         return {"raw": sample.extras["raw_m"]}
@@ -157,7 +189,7 @@ class DDRNet(Method):
 
     def own_figures(self, result: str, depth_m: np.ndarray, sample: Sample) -> dict[str, tuple[float, float]]:
         """Median error, the normals' errors, and the error in the raw depth's holes."""
-        camera = camera_of(self.settings, *reversed(sample.truth_m.shape))
+        camera = depth_camera(self.settings, *reversed(sample.truth_m.shape))
         figures = depth_figures(depth_m, sample.truth_m, sample.extras["raw_m"], camera)
         if result == "raw":
             del figures["hole_mae_mm"]

@@ -10,6 +10,7 @@ import numpy as np
 from mindspore import Tensor
 
 from src.config import Settings
+from src.datasets.image_files import luma
 from src.ddrnet.frame import EDGE_JUMP
 from src.ddrnet.shading import shade, solve_light
 from src.geometry.pinhole import back_project, normals
@@ -32,7 +33,7 @@ def cascade_panel(sample: Sample, maps: Mapping[str, np.ndarray], settings: Sett
     """
     mask = sample.extras["mask"]
     low, high = robust_limits(sample.truth_m, mask)
-    grey = sample.rgb @ np.array([0.299, 0.587, 0.114]) / 255
+    grey = luma(sample.rgb)
     found = {title: normals(back_project(depth_m, sample.camera), mask & (depth_m > 0),
                             EDGE_JUMP if title == "reference" else np.inf)
              for title, depth_m in maps.items()}

@@ -51,7 +51,8 @@ def export(method: Method) -> None:
         for file_format in s.file_format:
             path = Path(s.train_url) / FOLDERS[file_format] / f"{model.file}.{file_format.lower()}"
             print(_export_one(network, method, model, file_format, path))
-    s.write(Path(s.train_url) / "export_config.yaml")
+    for file_format in s.file_format:  # beside the files, so that who moves their folder takes it along
+        s.write(Path(s.train_url) / FOLDERS[file_format] / "config.yaml")
 
 
 def _export_one(network: nn.Cell, method: Method, model: Model, file_format: str, path: Path) -> str:

@@ -64,7 +64,7 @@ class StageLoop:
         try:
             samples = self.method.validation_samples()
         except UserError as error:
-            if s.eval_every or s.val_list:
+            if s.eval_every or any(s.given(name) for name in self.method.validation_settings):
                 raise
             self.log.say(f"no validation: {error}")
             return None

@@ -96,7 +96,8 @@ class Trainer:
         self.log = RunLog(self.folder, first_steps)
         if not self.settings.resume:
             self.last.unlink(missing_ok=True)  # of an earlier training, which --resume must not continue
-        self.settings.replace(resume=False).write(self.folder / "config.yaml")
+        for folder in (self.folder, self.folder / "Ckpt"):  # the second goes along when checkpoints move
+            self.settings.replace(resume=False).write(folder / "config.yaml")
 
     def _compare(self, progress: dict, loaders: dict[str, TrainLoader]) -> None:
         """Refuse to resume under settings, data or ranks that would make another training of it."""

@@ -175,6 +175,18 @@ def test_the_shift_ends_where_the_range_does(share, end_m):
         assert seen.min() >= -1 and seen.max() <= 1
 
 
+def test_the_background_does_not_hold_the_foreground_back():
+    """A near object before a wall: the shift follows the object, the wall leaves the range and is no reading."""
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[:, :WIDTH // 2] = True
+    depth_m = np.where(mask, np.float32(0.85), np.float32(2.9))
+    frame = exact_frame(raw_m=depth_m, reference_m=depth_m * mask, mask=mask)
+    far = shifted(frame, settings_of(), 1.0)
+    np.testing.assert_allclose(far.raw_m[mask], UP_M, rtol=1e-6)
+    assert (far.raw_m[~mask] == 0).all()
+    assert far.camera.fx_px / frame.camera.fx_px == pytest.approx(UP_M / 0.85, rel=1e-5)
+
+
 def test_a_crop_without_readings_is_not_shifted():
     empty = exact_frame(raw_m=np.zeros((HEIGHT, WIDTH), np.float32),
                         reference_m=np.zeros((HEIGHT, WIDTH), np.float32))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from src.datasets.loader import TrainLoader
 from src.ddrnet.data_loader import TrainSamples, acceptable, network_depth, network_inputs, open_frames
-from src.ddrnet.frame import Frame, camera_of
+from src.ddrnet.frame import Frame, depth_camera
 from src.errors import UserError
 from tests.ddrnet.frames import (
     HEIGHT,
@@ -116,10 +116,11 @@ def direct_rule(raw_mm, reference_mm, diff_thres, up_thres):
 
 @dataclass
 class Rule:
-    """The two settings that `acceptable` reads."""
+    """The settings that `acceptable` reads."""
 
     diff_thres: float
     up_thres: float = 3000.0
+    low_thres: float = 50.0  # the source counts a reference below 50 mm as none
 
 
 def frame_of(raw_mm, reference_mm):
@@ -277,10 +278,10 @@ def test_frames_keep_their_scene_through_files(tmp_path):
 
 @pytest.mark.parametrize(("width", "height"), [(640, 480), (320, 240), (96, 64)])
 def test_the_camera_is_the_kinects_scaled_to_the_frame(width, height):
-    found, expected = camera_of(settings_of(), width, height), kinect(width, height)
+    found, expected = depth_camera(settings_of(), width, height), kinect(width, height)
     np.testing.assert_allclose(found.matrix(), expected.matrix(), rtol=1e-12)
     assert (found.width_px, found.height_px) == (width, height)
-    other = camera_of(settings_of("--depth_fx_px", 500, "--depth_cx_px", 320), width, height)
+    other = depth_camera(settings_of("--depth_fx_px", 500, "--depth_cx_px", 320), width, height)
     assert (other.fx_px, other.cx_px) == (500 * width / 640, width / 2)
 
 

@@ -333,3 +333,35 @@ def test_float16_is_refused(tmp_path):
     method = method_of("--amp_level", "O2")
     with pytest.raises(UserError, match="round depth to about 1 mm"):
         method.build_stage("joint", method.build_networks())
+
+
+@pytest.mark.parametrize("given", [
+    ("--dn_l1_weight", "0", "--dt_fidelity_weight", "0", "--dt_shading_weight", "0"),
+    ("--dnstop", "true", "--dn_l1_weight", "0"),
+    ("--dtnet", "None", "--dn_l1_weight", "0"),
+    ("--dt_fidelity_weight", "0", "--dt_shading_weight", "0")])
+def test_a_network_that_no_term_reaches_is_refused(given):
+    method = method_of(*given)
+    with pytest.raises(UserError, match="no term of the loss reaches"):
+        method.build_stage("joint", method.build_networks())
+
+
+def test_the_local_start_is_for_the_net_that_corrects():
+    with pytest.raises(UserError, match="made for convResnet"):
+        method_of("--start", "local", "--dnnet", "base").build_networks()
+
+
+def test_the_protocol_follows_the_thresholds():
+    protocol, = chosen_protocols(method_of("--low_thres", "300", "--up_thres", "4000"))
+    assert (protocol.min_depth_m, protocol.max_depth_m) == (0.3, 4.0)
+    given, = chosen_protocols(method_of("--up_thres", "4000", "--max_depth_m", "2"))
+    assert given.max_depth_m == 2.0
+
+
+def test_files_in_the_wrong_order_and_units_are_refused(tmp_path):
+    folder = write_ddrnet(tmp_path, 0, 1)
+    raw, colour, mask = files_of(folder, "depth_map", "color_map", "mask")
+    with pytest.raises(UserError, match="raw depth .* not a 16-bit"):
+        method_of().prepare("own", [mask, colour, raw])
+    with pytest.raises(UserError, match="no reading within 500 .. 3000 mm"):
+        method_of("--depth_scale", "1").prepare("own", [raw, colour, mask])

@@ -96,8 +96,8 @@ def rows(folder: Path) -> list[dict]:
 
 
 def assert_same_training(folder: Path, expected: Path) -> None:
-    names = sorted(path.name for path in (expected / "Ckpt").iterdir())
-    assert sorted(path.name for path in (folder / "Ckpt").iterdir()) == names
+    names = sorted(path.name for path in (expected / "Ckpt").glob("*.ckpt"))
+    assert sorted(path.name for path in (folder / "Ckpt").glob("*.ckpt")) == names
     for name in names:
         assert weights(folder / "Ckpt" / name) == weights(expected / "Ckpt" / name), name
     assert rows(folder) == rows(expected)
@@ -105,7 +105,7 @@ def assert_same_training(folder: Path, expected: Path) -> None:
 
 def test_files_of_a_training(straight):
     ckpts = {f"{kind}{net}Net.ckpt" for kind in ("Final", "Best") for net in ("Coarse", "Fine")}
-    assert {path.name for path in (straight / "Ckpt").iterdir()} == ckpts | {"last.ckpt"}
+    assert {path.name for path in (straight / "Ckpt").glob("*.ckpt")} == ckpts | {"last.ckpt"}
     assert {path.name for path in straight.iterdir()} == {
         "Ckpt", "config.yaml", "images", "metrics.jsonl", "summary", "train.log"}
     assert yaml.safe_load((straight / "config.yaml").read_text())["fc_width"] == 16

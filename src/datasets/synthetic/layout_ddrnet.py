@@ -26,11 +26,12 @@ import cv2
 import numpy as np
 
 from src.datasets.depth_mask import fill_holes, foreground_mask
+from src.datasets.image_files import LUMA
 from src.datasets.synthetic.lighting import irradiance, random_light, shading_normals
 from src.datasets.synthetic.objects import Object, cast
 from src.datasets.synthetic.sensor import expose_linear, kinect_depth, kinect_dropouts
 from src.datasets.synthetic.settings import Settings
-from src.datasets.synthetic.still_life import LUMA, random_colour, random_views
+from src.datasets.synthetic.still_life import random_colour, random_views
 from src.datasets.synthetic.textures import bricks, carpet, plain, planks, stripes, tiles, wood
 from src.files import write_bytes, write_text
 from src.geometry.pinhole import Intrinsics

@@ -3,9 +3,9 @@
 """Distant light as nine harmonic coefficients, and what a depth map looks like under it."""
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
+from src.datasets.depth_mask import fill_nearest
 from src.geometry.harmonics import harmonics
 from src.geometry.pinhole import Intrinsics, back_project, normals
 
@@ -31,11 +31,7 @@ def shading_normals(z_m: np.ndarray, camera: Intrinsics) -> np.ndarray:
     Where no normal exists, as at silhouettes, it is that of the nearest pixel that has one.
     """
     normal, exists = normals(back_project(z_m, camera), z_m > 0)
-    _, label = cv2.distanceTransformWithLabels((~exists).astype(np.uint8), cv2.DIST_L2, 5,
-                                               labelType=cv2.DIST_LABEL_PIXEL)
-    nearest = np.zeros((label.max() + 1, 3))
-    nearest[label[exists]] = normal[exists]
-    return nearest[label]
+    return fill_nearest(normal, exists)
 
 
 def random_light(rng: np.random.Generator, normal: np.ndarray) -> np.ndarray:

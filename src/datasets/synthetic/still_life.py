@@ -6,12 +6,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from src.datasets.image_files import LUMA
 from src.datasets.synthetic.objects import Object, Paint, Relief, Solid, cast
 from src.geometry.pinhole import Intrinsics
 
 NEAREST_M, FARTHEST_M = 0.7, 2.4
 COVERAGE = (0.25, 0.6)
-LUMA = np.array([0.299, 0.587, 0.114])
 _PROBE = (80, 60)
 _ATTEMPTS = 15
 # Sizes below are for a group this far away; nearer groups are as much smaller.
