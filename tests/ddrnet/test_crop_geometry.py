@@ -176,7 +176,7 @@ def test_the_shift_ends_where_the_range_does(share, end_m):
 
 
 def test_the_background_does_not_hold_the_foreground_back():
-    """A near object before a wall: the shift follows the object, the wall leaves the range and is no reading."""
+    """A near object before a wall: the shift follows the object, the wall leaves the range."""
     mask = np.zeros((HEIGHT, WIDTH), bool)
     mask[:, :WIDTH // 2] = True
     depth_m = np.where(mask, np.float32(0.85), np.float32(2.9))
