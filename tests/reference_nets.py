@@ -35,13 +35,27 @@ def max_pool2(x: np.ndarray) -> np.ndarray:
     return x[:, :h // 2 * 2, :w // 2 * 2].reshape(c, h // 2, 2, w // 2, 2).max(axis=(2, 4))
 
 
-def deconv2(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+def batch_norm(x: np.ndarray, weights: Weights, name: str) -> np.ndarray:
+    """Normalise x (C, H, W) by the moving statistics, as in inference."""
+    gamma, beta, mean, variance = (weights[f"{name}.{part}"].reshape(-1, 1, 1) for part in
+                                   ("gamma", "beta", "moving_mean", "moving_variance"))
+    return (x - mean) / np.sqrt(variance + 1e-5) * gamma + beta
+
+
+def unpool(x: np.ndarray) -> np.ndarray:
+    """Values to the top left of 2x2 pixels, zeros to the others."""
+    out = np.zeros((x.shape[0], 2 * x.shape[1], 2 * x.shape[2]))
+    out[:, ::2, ::2] = x
+    return out
+
+
+def deconv2(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | float = 0.0) -> np.ndarray:
     """Transposed 2x2 convolution with stride 2: weight (C, O, 2, 2)."""
     out = np.zeros((weight.shape[1], 2 * x.shape[1], 2 * x.shape[2]))
     for i in range(2):
         for j in range(2):
             out[:, i::2, j::2] = np.tensordot(weight[:, :, i, j].T, x, 1)
-    return out + bias[:, None, None]
+    return out + np.reshape(bias, (-1, 1, 1))
 
 
 def same(size: int) -> tuple[int, int, int, int]:

@@ -368,7 +368,7 @@ def test_foreign_folders_and_bad_arguments_are_refused(tmp_path, capsys):
             (new, ("--num_train", "-1"), "--num_train -1"), (new, ("--seed", "-2"), "--seed -2"),
             (new, ("--num_train", "0", "--num_test", "0"), "at least one"),
             (new, ("--width", "8"), "--width 8"), (new, ("--workers", "0"), "--workers 0"),
-            (new, ("--layout", "kitti"), "choose from: nyu")):
+            (new, ("--layout", "makeup"), "choose from: nyu")):
         assert make(folder, *extra) == 2, extra
         error = capsys.readouterr().err
         assert error.count("\n") == 1

@@ -61,3 +61,11 @@ def test_runs_in_half_precision(up):
     result = half(ms.Tensor(X))
     assert result.dtype == ms.float16 and half.weight.dtype == ms.float32
     np.testing.assert_allclose(result.asnumpy(), up(ms.Tensor(X)).asnumpy(), atol=2e-2)
+
+
+def test_does_without_bias(up):
+    plain = UpConv2x2(5, 6, has_bias=False)
+    assert [p.name for p in plain.get_parameters()] == ["weight"]
+    plain.weight.set_data(ms.Tensor(WEIGHT))
+    expected = up(ms.Tensor(X)).asnumpy() - BIAS[None, :, None, None]
+    np.testing.assert_allclose(plain(ms.Tensor(X)).asnumpy(), expected, atol=1e-5)

@@ -8,12 +8,13 @@ import os
 import sys
 from pathlib import Path
 
-from src.datasets.synthetic import layout_ddrnet, layout_nyu
+from src.datasets.synthetic import layout_ddrnet, layout_kitti, layout_nyu
 from src.datasets.synthetic.generate import generate
 from src.datasets.synthetic.settings import Settings
 from src.errors import UserError, run_command
 
-LAYOUTS = {"nyu": layout_nyu, "ddrnet": layout_ddrnet}
+LAYOUTS = {"nyu": layout_nyu, "ddrnet": layout_ddrnet, "kitti": layout_kitti}
+SIZES_PX = {"nyu": (640, 480), "ddrnet": (640, 480), "kitti": (1242, 375)}
 
 _ABOUT = """\
 Ray-cast synthetic scenes with exact depth and write them in the layout of a real data set.
@@ -25,6 +26,9 @@ layouts:
   ddrnet objects and figures, 640 x 480, Kinect intrinsics, z depth from 0.7 to 2.4 m, exact and as a Kinect's
         train.csv, test.csv: raw, reference, colour, mask; train_albedo.csv, test_albedo.csv: albedo too
         <split>/scene_<n>/<kind>/frame_<n>.png (depth 16 bits, mm; colour in linear light) and light.json
+  kitti streets, two rectified views 1242 x 375, z depth from 3 to 80 m, no depth in the sky
+        <date>/<drive>/image_02|image_03, velodyne_points, proj_depth/groundtruth (16 bits, z * 256 m)
+        <date>/calib_cam_to_cam.txt, calib_velo_to_cam.txt; train.txt, test.txt; four frames a drive
 """
 _EXAMPLES = """\
 examples:
@@ -51,9 +55,9 @@ def main(argv: list[str]) -> int:
                         help="another number, other scenes (default: 1)")
     parser.add_argument("--holes", type=int, choices=(0, 1), default=1,
                         help="1: a share of each depth map has no reading (nyu 5 to 10 %%, ddrnet 5 to 15 %% "
-                             "of the objects); 0: all of it has (default: 1)")
-    parser.add_argument("--width", type=int, default=640, metavar="PX", help="picture width (default: 640)")
-    parser.add_argument("--height", type=int, default=480, metavar="PX", help="picture height (default: 480)")
+                             "of the objects, kitti 5 %% of each scan); 0: all of it has (default: 1)")
+    parser.add_argument("--width", type=int, metavar="PX", help="picture width (default: the layout's)")
+    parser.add_argument("--height", type=int, metavar="PX", help="picture height (default: the layout's)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="W",
                         help="processes (default: one a core)")
     args = parser.parse_args(argv)
@@ -61,8 +65,10 @@ def main(argv: list[str]) -> int:
         raise UserError(f"--layout {args.layout} does not exist; choose from: {', '.join(LAYOUTS)}")
     if args.workers < 1:
         raise UserError(f"--workers {args.workers} is impossible; give 1 or more")
-    settings = Settings(args.layout, args.num_train, args.num_test, args.seed, bool(args.holes), args.width,
-                        args.height)
+    width, height = (own if given is None else given
+                     for given, own in zip((args.width, args.height), SIZES_PX[args.layout]))
+    settings = Settings(args.layout, args.num_train, args.num_test, args.seed, bool(args.holes), width,
+                        height)
     written = generate(args.output_dir, settings, LAYOUTS[args.layout].jobs(settings), args.workers)
     outcome = f"wrote {written} frames" if written else "already complete"
     print(f"{args.output_dir}: {outcome} ({args.num_train} train, {args.num_test} test, seed {args.seed})")

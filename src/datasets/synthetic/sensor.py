@@ -24,19 +24,30 @@ _NOISE_SIGMA_PX = 1.2
 
 
 def photograph(rng: np.random.Generator, radiance: np.ndarray) -> np.ndarray:
-    """Expose linear radiance (3, H, W) and return the picture as 8-bit RGB (H, W, 3).
+    """Expose linear radiance (3, H, W) and return the picture as 8-bit RGB (H, W, 3)."""
+    return photographs(rng, [radiance])[0]
+
+
+def photographs(rng: np.random.Generator, views: list[np.ndarray]) -> list[np.ndarray]:
+    """Expose views (3, H, W) of one scene alike, each with noise of its own; return 8-bit RGB (H, W, 3).
 
     The exposure goes a third of the way towards a mean of 0.3, as a camera's automatic does within its
     limits, so that a dark place still looks darker. Noise is shot noise plus read noise.
     """
-    height, width = radiance.shape[1:]
-    gain = (0.3 / max(float(radiance.mean()), 1e-3)) ** (1 / 3) * np.exp(rng.normal(0, 0.08))
+    height, width = views[0].shape[1:]
+    mean = np.mean([float(radiance.mean()) for radiance in views])
+    gain = (0.3 / max(mean, 1e-3)) ** (1 / 3) * np.exp(rng.normal(0, 0.08))
     balance = np.exp(rng.normal(0, 0.03, 3))
     y, x = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)
     vignette = 1 - np.float32(rng.uniform(0.03, 0.12)) * (x * x + y * y)
+    return [_develop(rng, radiance, vignette, gain * balance) for radiance in views]
+
+
+def _develop(rng: np.random.Generator, radiance: np.ndarray, vignette: np.ndarray,
+             gains: np.ndarray) -> np.ndarray:
     planes = []
-    for plane, white in zip(radiance, gain * balance):
-        linear = cv2.GaussianBlur(plane * (vignette * np.float32(white)), (3, 3), _BLUR_SIGMA_PX)
+    for plane, gain in zip(radiance, gains):
+        linear = cv2.GaussianBlur(plane * (vignette * np.float32(gain)), (3, 3), _BLUR_SIGMA_PX)
         noise = _NORMAL[rng.integers(0, 256, linear.shape, dtype=np.uint8)]
         linear += noise * np.sqrt(np.float32(2e-4) * linear + np.float32(4e-6))
         planes.append(_DISPLAY[(np.clip(linear, 0, 1) * np.float32(65535)).astype(np.uint16)])
