@@ -273,7 +273,7 @@ def load_settings(command: str, description: str, argv: list[str],
         trained = _trained_with(_trainings(trained_in, options, [from_file, given]), method, own)
         if not trained and own.options and command in ("eval", "infer", "preprocess", "export"):
             print(f"no config.yaml of a {method} training found: its settings are the defaults and what is "
-                  "given here", file=sys.stderr)
+                  "given here")  # not to stderr, where a mistake has one line
         layers.insert(1, trained)
     return _merge(sections, options, layers, positionals or {})
 

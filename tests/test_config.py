@@ -362,4 +362,4 @@ def test_a_flag_does_not_eat_a_positional():
 def test_settings_that_no_training_says_are_announced(tmp_path, capsys):
     argv = ["--method", "ddrnet", "--train_url", str(tmp_path / "x")]
     load_settings("eval", "", argv, trained_in="train_url")
-    assert "no config.yaml of a ddrnet training found" in capsys.readouterr().err
+    assert "no config.yaml of a ddrnet training found" in capsys.readouterr().out
