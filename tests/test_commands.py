@@ -129,7 +129,7 @@ def bundle(nyu, trained, tmp_path_factory) -> Path:
     run("preprocess", "--dataset_path", nyu / "Test", "--train_url", trained, "--output_path", folder / "P")
     (folder / "R").mkdir()
     method = method_of("--train_url", trained, *TINY)
-    _, runners = open_runners(method, str(trained / "ONNX"))
+    runners = open_runners(method, method.graph, str(trained / "ONNX"))
     for i in range(NUM):
         image = np.fromfile(folder / f"P/img_data/{i:05d}_0.bin", np.float32).reshape(1, 3, 228, 304)
         for k, values in enumerate(method.graph.run(runners, {"image": image}).values()):
@@ -245,7 +245,8 @@ def test_infer_of_a_video(trained, tmp_path):
         writer.write(scene(i, 120, 160)[0])
     writer.release()
     index = infer(path, trained / "ONNX", tmp_path / "R")
-    assert index["samples"] == [{"name": "clip", "files": ["clip_depth.mp4"], "frames": 4}]
+    assert index["samples"] == [{"name": "clip", "net": "fine", "files": ["clip_depth.mp4"],
+                                 "frames": 4}]
     video = cv2.VideoCapture(str(tmp_path / "R/clip_depth.mp4"))
     assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(8)
     frames = [video.read() for _ in range(5)]

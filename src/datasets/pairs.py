@@ -136,10 +136,16 @@ def nyu_test(data_url: str) -> Pairs:
     return _checked(root, rows, TEST_UNITS_PER_M, problems)
 
 
-def read_list(path: str, columns: int, what: str) -> list[tuple[str, ...]]:
+def read_list(path: str, columns: int, what: str, fewest: int | None = None) -> list[tuple[str, ...]]:
     """Read a list file: one sample a line, its files separated by blanks, tabs or commas; # starts a comment.
 
     Paths with blanks go in a line that is separated by tabs or commas.
+
+    Args:
+        path: the list.
+        columns: number of files a line.
+        what: the files are, for messages.
+        fewest: of them a line may leave out the last ones down to so many (none by default).
 
     Raises:
         UserError: the file is missing, empty, or a line (named by its number) has another number of files.
@@ -154,7 +160,7 @@ def read_list(path: str, columns: int, what: str) -> list[tuple[str, ...]]:
             continue
         separator = next((mark for mark in "\t," if mark in line), None)
         fields = tuple(part.strip() for part in line.split(separator) if part.strip())
-        if len(fields) != columns:
+        if not (fewest or columns) <= len(fields) <= columns:
             raise UserError(f"{path} line {number} names {len(fields)} files; "
                             f"each line needs {columns}: {what}")
         rows.append(fields)

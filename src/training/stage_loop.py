@@ -20,7 +20,6 @@ from src.files import write_json
 from src.method import Stage
 from src.prediction import network_runners, predict, read_samples
 from src.training import checkpoints
-from src.training.schedule import learning_rates
 from src.training.step import TrainStep
 
 if TYPE_CHECKING:
@@ -37,12 +36,12 @@ class StageLoop:
         stage: what is trained.
         step: one optimizer step of it.
         loader: its batches.
-        total: number of steps.
+        rates: the learning rate of each of its steps.
         done: names of the stages before it.
     """
 
-    def __init__(self, trainer: Trainer, stage: Stage, step: TrainStep, loader: TrainLoader, total: int,
-                 done: tuple[str, ...]):
+    def __init__(self, trainer: Trainer, stage: Stage, step: TrainStep, loader: TrainLoader,
+                 rates: np.ndarray, done: tuple[str, ...]):
         self.trainer = trainer
         self.method = trainer.method
         self.settings = trainer.settings
@@ -50,12 +49,12 @@ class StageLoop:
         self.stage = stage
         self.step = step
         self.loader = loader
-        self.total = total
+        self.rates = rates
+        self.total = len(rates)
         self.done = done
-        self.rates = learning_rates(stage.learning_rate, total, self.settings.replace(**stage.overrides))
         self.seconds = {"wait": 0.0, "step": 0.0, "rest": 0.0}
         graph = self.method.graph
-        results = graph.results_of(stage.trained)
+        results = graph.results_of(graph.models_of(stage.trained))
         self.graph = graph.upto(results) if results else None
         self.validation_samples = self._open_validation() if self.log and self.graph else None
 
@@ -165,7 +164,7 @@ class StageLoop:
             self.step.put(kept)
 
     def _predictions(self, limit: int):
-        runners = network_runners({m.name: self.trainer.networks[m.name] for m in self.graph.models})
+        runners = network_runners({m.name: self.trainer.networks[m.network] for m in self.graph.models})
         samples = read_samples(self.method, self.validation_samples, limit)
         return predict(self.method, self.graph, runners, samples)
 

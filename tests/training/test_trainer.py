@@ -335,3 +335,26 @@ def test_a_stage_may_have_an_optimizer_of_its_own(nyu, tmp_path, monkeypatch):
         state[stage] = {name.split(".")[2] for name in read_state(tmp_path / "Ckpt/last.ckpt")[0]
                         if name.startswith("optimizer.") and name.count(".") > 2}
     assert state == {"coarse": {"moment1", "moment2"}, "fine": {"moments"}}
+
+
+@pytest.mark.parametrize(("argv", "factors"), [
+    # 7 samples are 3 batches of 2 an epoch, the same for every stage
+    (("--lr_schedule", "step", "--lr_decay_every", 1), [1, 1, 1, 0.5, 0.5, 0.5, 0.25]),
+    (("--lr_schedule", "step", "--lr_decay_every", 2), [1, 1, 0.5, 0.25, 0.25, 0.125, 0.0625]),  # at 1.5, 3
+    (("--lr_schedule", "exponential", "--lr_decay_every", 1, "--accumulate_steps", 3),
+     [1, 0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625])])
+def test_the_rate_decays_by_epochs(nyu, tmp_path, argv, factors):
+    """As logged, as the optimizer has it, and after resuming with another length."""
+    argv = ("--stages", "coarse", "--coarse_learning_rate", 1e-3, "--lr_decay_rate", 0.5, *argv,
+            "--picture_every", 0, "--optimizer", "sgd")
+    train_toy(nyu, tmp_path / "straight", *argv, "--coarse_steps", 7)
+    logged = [row["learning_rate"] for row in rows(tmp_path / "straight") if "loss" in row]
+    np.testing.assert_allclose(logged, 1e-3 * np.array(factors), rtol=1e-6)
+    train_toy(nyu, tmp_path / "pieces", *argv, "--coarse_steps", 7, "--max_steps", 4)
+    train_toy(nyu, tmp_path / "pieces", *argv, "--coarse_steps", 7, "--resume")
+    final = "Ckpt/FinalCoarseNet.ckpt"
+    assert weights(tmp_path / "pieces" / final) == weights(tmp_path / "straight" / final)
+    assert [row for row in rows(tmp_path / "pieces") if "loss" in row] == [
+        row for row in rows(tmp_path / "straight") if "loss" in row]
+    with pytest.raises(UserError, match="changed: lr_decays_per_epoch [12] -> 3"):
+        train_toy(nyu, tmp_path / "pieces", *argv, "--coarse_steps", 7, "--resume", "--lr_decay_every", 3)
