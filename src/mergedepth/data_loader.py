@@ -180,7 +180,8 @@ def _ground_truth(settings: Settings) -> str:
         UserError: it is needed, and the settings say that there is none.
     """
     if settings.ground_truth == "none":
-        raise UserError("--ground_truth none serves --stages unsupervised alone; name its kind")
+        raise UserError("--ground_truth none: the supervised stage and evaluation need it; name its kind, "
+                        "or train --stages unsupervised alone")
     if settings.ground_truth != "auto":
         return settings.ground_truth
     return "npy" if (Path(settings.data_url) / "left_gt").is_dir() else "velodyne"

@@ -24,6 +24,7 @@ def disparity_figures(depth_m: np.ndarray, truth_m: np.ndarray,
     """
     valid = truth_m > 0
     truth_px = focal_baseline_px_m / truth_m[valid].astype(np.float64)
-    error_px = np.abs(focal_baseline_px_m / np.maximum(depth_m[valid], _MIN_DEPTH_M) - truth_px)
+    depth_m = np.maximum(depth_m[valid].astype(np.float64), _MIN_DEPTH_M)
+    error_px = np.abs(focal_baseline_px_m / depth_m - truth_px)
     wrong = (error_px > _WRONG_PX) & (error_px > _WRONG_SHARE * truth_px)
     return {"epe_px": (float(error_px.sum()), valid.sum()), "d1": (float(wrong.sum()), valid.sum())}

@@ -47,6 +47,9 @@ class MergeDepth(Method):
             if settings[name] % _STRIDE:
                 raise UserError(f"--{name} {settings[name]} must be a multiple of {_STRIDE}, by which the "
                                 "networks shrink a picture")
+        if settings.start_depth_m is not None and settings.start_depth_m >= settings.output_max_m:
+            raise UserError(f"--start_depth_m {settings.start_depth_m:g} must be below --output_max_m "
+                            f"{settings.output_max_m:g}")
 
     @property
     def graph(self) -> Graph:
@@ -65,7 +68,8 @@ class MergeDepth(Method):
 
         s = self.settings
         names = ("shared",) if s.shared_weights else _VIEWS
-        return {name: MergeNet(s.fullscale, s.encoder_width, s.upsampling, s.imagenet_stats)
+        start = 0.5 if s.start_depth_m is None else s.start_depth_m / s.output_max_m
+        return {name: MergeNet(s.fullscale, s.encoder_width, s.upsampling, start, s.imagenet_stats)
                 for name in names}
 
     def build_stage(self, name: str, networks: Mapping[str, nn.Cell]) -> Stage:

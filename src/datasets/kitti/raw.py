@@ -105,7 +105,7 @@ def split_by_drive(frames: StereoFrames, share: float, seed: int) -> tuple[Stere
     drives = frames.drives()
     if len(drives) < 2:
         raise UserError(f"{frames.root}: the frames of a single drive cannot be split by drive; add another "
-                        "drive or give frame lists")
+                        "drive, give frame lists, or hold out nothing (--test_share 0)")
     held_out: list[str] = []
     count = 0
     for number in np.random.default_rng(seed).permutation(len(drives))[1:]:
