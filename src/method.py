@@ -116,8 +116,7 @@ class Method(ABC):
     def __init__(self, settings: Settings):
         self.settings = settings
 
-    # --- networks and training
-    # -------------------------------------------------------------------------------
+    # --- networks and training --------------------------------------------------------------------------
     @property
     @abstractmethod
     def stage_names(self) -> tuple[str, ...]:
@@ -139,8 +138,7 @@ class Method(ABC):
         on workers, ranks or resuming. The set also has `describe(index)`, the sample's files in one text.
         """
 
-    # --- evaluation and inference
-    # ----------------------------------------------------------------------------
+    # --- evaluation and inference -----------------------------------------------------------------------
     @property
     @abstractmethod
     def graph(self) -> Graph:
@@ -183,6 +181,16 @@ class Method(ABC):
 
     # What a user's own sample consists of in inference, in this order.
     infer_files: tuple[str, ...] = ("picture",)
+
+    @property
+    def list_columns(self) -> tuple[str, ...]:
+        """Return what a line of `--data_list` names, in its order, with the names of `infer_files` for these.
+
+        By default they come first, then a map of true depth for each of `inferred`. infer.py takes the same
+        list, and leaves the rest out.
+        """
+        return (*self.infer_files, *["true depth"] * len(self.inferred))
+
     # What the maps hold: "z" (along the optical axis) or "ray" (along each pixel's ray).
     depth_kind: str = "z"
 
@@ -230,6 +238,11 @@ class Method(ABC):
         """
         del result
         return sample.rgb, sample.truth_m
+
+    def camera_of(self, result: str, camera: Intrinsics) -> Intrinsics:
+        """Return the camera of a result's picture, given the one that the settings or the sample tell."""
+        del result
+        return camera
 
     def points(self, depth_m: np.ndarray, camera: Intrinsics | None) -> np.ndarray:
         """Return the points (H, W, 3) in metres of a full-size map; a pinhole camera's by default."""

@@ -12,7 +12,7 @@ import numpy as np
 from mindspore import nn, ops
 
 from src.config import Settings, load_settings
-from src.datasets.kitti.raw import StereoFrame
+from src.datasets.stereo import StereoFrame
 from src.datasets.synthetic import layout_kitti
 from src.datasets.synthetic.generate import generate
 from src.datasets.synthetic.settings import Settings as SceneSettings

@@ -60,7 +60,7 @@ def assert_figures(found, expected, **tolerance: float) -> None:
 def test_eval_takes_the_network_from_the_trainings_config(capsys, nyu, trained, tmp_path):
     evaluate(nyu, tmp_path, "--train_url", trained, "--limit", 1)
     said = f"depthnet as trained in {trained}/config.yaml: coarse_net eigen, fc_width 16"
-    assert said in capsys.readouterr().err
+    assert f"{said}\n" in capsys.readouterr().out
     line = refusal(capsys, "eval", "--test_data", nyu, "--train_url", trained, "--coarse_net", "modelzoo")
     assert "FinalCoarseNet.ckpt does not fit CoarseNet" in line  # what is given wins
 

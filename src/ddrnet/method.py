@@ -138,6 +138,11 @@ class DDRNet(Method):
         """Raw depth and picture, and the mask where the networks were trained with masks."""
         return ("raw depth", "colour", *(("mask",) if self.settings.has_mask else ()))
 
+    @property
+    def list_columns(self) -> tuple[str, ...]:
+        """An index has the reference depth beside the raw one."""
+        return data_loader.columns_of(self.settings)
+
     def prepare(self, name: str, files: Mapping[str, Path]) -> Sample:
         """Read raw depth (`depth_scale` units a metre), picture and mask."""
         s = self.settings

@@ -12,7 +12,7 @@ from PIL import Image
 
 from src.config import Settings
 from src.datasets.pairs import natural_key, read_list
-from src.errors import UserError
+from src.errors import UserError, listed
 from src.geometry.pinhole import Intrinsics
 from src.graph import Graph
 from src.method import Method, Sample
@@ -22,7 +22,6 @@ VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 LISTS = (".txt", ".csv", ".lst")
 _EXIF_IFD, _FOCAL_35MM = 0x8769, 0xA405
 _DIAGONAL_35MM = 43.2666  # of the 36 x 24 mm film that FocalLengthIn35mmFilm refers to
-_SHOWN = 3  # so many of the names without a partner are named, the others counted
 
 
 def is_video(path: Path) -> bool:
@@ -36,9 +35,9 @@ def find_files(method: Method, graph: Graph, given: str) -> list[tuple[str, dict
     Args:
         method: whose samples they are.
         graph: the part of its graph that says which files are needed.
-        given: a list file; a picture, or a folder of them; where a sample consists of several files `A,B`,
-            the files of one sample, or folders whose files are paired by their names without ending. What
-            names whole samples also serves a part that needs less.
+        given: a list file, also one to train on; a picture, or a folder of them; where a sample consists of
+            several files `A,B`, the files of one sample, or folders whose files are paired by their names
+            without ending. What names whole samples also serves a part that needs less.
 
     Raises:
         UserError: nothing is there, or other than the part needs.
@@ -46,15 +45,27 @@ def find_files(method: Method, graph: Graph, given: str) -> list[tuple[str, dict
     kinds = method.files_of(graph)
     path = Path(given)
     if path.suffix.lower() in LISTS and path.is_file():
-        known = method.infer_files
-        listed = read_list(given, len(known), ", ".join(known), fewest=len(kinds))
-        rows = [_by_kind(method, kinds, [path.parent / file for file in row]) for row in listed]
+        rows = _listed_rows(method, kinds, path)
     else:
         rows = _rows(_by_kind(method, kinds, _places(method, given)), given)
     stems = [next(iter(row.values())).stem for row in rows]
     count = Counter(stems)
     names = [stem if count[stem] == 1 else f"{i:05d}_{stem}" for i, stem in enumerate(stems)]
     return list(zip(names, rows))
+
+
+def _listed_rows(method: Method, kinds: tuple[str, ...], path: Path) -> list[dict[str, Path]]:
+    """Return the files that are needed of each line, which names these, a whole sample, or its truth too."""
+    orders = {len(order): order for order in (method.list_columns, method.infer_files, kinds)}
+    possible = "; or ".join(", ".join(orders[count]) for count in sorted(orders))
+    rows = []
+    for row in read_list(str(path), max(orders), possible, fewest=min(orders)):
+        if len(row) not in orders:
+            raise UserError(f"{path}: the line of {row[0]} names {len(row)} files; each line needs "
+                            f"{possible}")
+        named = dict(zip(orders[len(row)], row))
+        rows.append({kind: path.parent / named[kind] for kind in kinds})
+    return rows
 
 
 def _places(method: Method, given: str) -> list[Path]:
@@ -120,9 +131,8 @@ def _paired(folders: Mapping[str, Path]) -> list[dict[str, Path]]:
     unpaired = [f"{folder} has no {stem}" for stem in stems for kind, folder in folders.items()
                 if stem not in files[kind]]
     if unpaired:
-        more = f" and {len(unpaired) - _SHOWN} more" if len(unpaired) > _SHOWN else ""
-        raise UserError(f"files are paired by their names: {', '.join(unpaired[:_SHOWN])}{more}; add or "
-                        "remove these, or name the samples in a list file")
+        raise UserError(listed("files are paired by their names", unpaired,
+                               "add or remove these, or name the samples in a list file"))
     return [{kind: files[kind][stem] for kind in folders} for stem in stems]
 
 

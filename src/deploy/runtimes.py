@@ -99,7 +99,7 @@ def graph_of(method: Method, model: str) -> Graph:
     if path.is_dir():
         return method.graph.upto(method.inferred)
     if not path.is_file():
-        raise UserError(f"no model {path}: give a folder of checkpoints, an .onnx or a .mindir file")
+        raise UserError(f"no model {path}: give a folder of models, or a .ckpt, .onnx or .mindir file")
     owners = [m.name for m in method.graph.models if path.stem in (m.file, f"{m.file}_rank0")]
     results = method.graph.results_of(tuple(owners))
     if not results:

@@ -12,13 +12,13 @@ from src.config import Settings
 from src.datasets.augment import scale_colors, to_chw
 from src.datasets.image_files import LUMA
 from src.datasets.kitti.frame_lists import read_frame_list
-from src.datasets.kitti.raw import StereoFrame, StereoFrames, open_frames, split_by_drive
+from src.datasets.kitti.raw import open_frames, split_by_drive
 from src.datasets.sparse import pool_valid
-from src.datasets.stereo_list import ListedStereo, listed_stereo
+from src.datasets.stereo import StereoFrame, StereoSet
+from src.datasets.stereo_list import listed_stereo
 from src.errors import UserError
 from src.method import Sample
 
-Frames = StereoFrames | ListedStereo
 _NOISE = 0.5  # the source's: a picture plus up to so much, scaled back to [0, 1]
 
 
@@ -59,7 +59,7 @@ class TrainSamples:
         noise: share of the samples with noise in the pictures; it would spoil the comparison of pictures.
     """
 
-    def __init__(self, frames: Frames, settings: Settings, noise: float):
+    def __init__(self, frames: StereoSet, settings: Settings, noise: float):
         self.frames = frames
         self.settings = settings
         self.noise = noise
@@ -110,7 +110,7 @@ class EvalSamples:
     right_truth_m (H, W) and focal_baseline_px_m (1,), fx times baseline at the pictures' size.
     """
 
-    def __init__(self, frames: Frames, settings: Settings):
+    def __init__(self, frames: StereoSet, settings: Settings):
         self.frames = frames
         self.settings = settings
 
@@ -127,7 +127,7 @@ class EvalSamples:
                       frame.left_camera, {"right": frame.right_rgb})
 
 
-def open_train(settings: Settings, with_truth: bool) -> Frames:
+def open_train(settings: Settings, with_truth: bool) -> StereoSet:
     """Open the training pairs: `data_list`, else those of `train_list`, else all drives but those held out.
 
     Args:
@@ -142,7 +142,7 @@ def open_eval(settings: Settings) -> EvalSamples:
     return EvalSamples(_open(settings, _ground_truth(settings), held_out=True), settings)
 
 
-def _open(settings: Settings, truth: str, held_out: bool) -> Frames:
+def _open(settings: Settings, truth: str, held_out: bool) -> StereoSet:
     s = settings
     if s.data_list:
         return listed_stereo(s.data_list, s, with_truth=truth != "none")

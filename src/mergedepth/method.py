@@ -16,6 +16,7 @@ from src.datasets.augment import to_chw
 from src.datasets.image_files import read_rgb
 from src.datasets.sparse import pool_valid
 from src.errors import UserError
+from src.geometry.pinhole import Intrinsics
 from src.graph import Graph, Model, TensorSpec, Wire
 from src.mergedepth import data_loader
 from src.mergedepth.figures import disparity_figures
@@ -39,7 +40,6 @@ class MergeDepth(Method):
     name = "mergedepth"
     stage_names = ("supervised", "unsupervised")
     protocols = ("kitti_eigen", "kitti_garg")
-    validation_settings = ("val_list", "test_list")
 
     def __init__(self, settings: Settings):
         super().__init__(settings)
@@ -96,6 +96,13 @@ class MergeDepth(Method):
         """Return the pairs to evaluate, both views."""
         return data_loader.open_eval(self.settings)
 
+    def validation_samples(self) -> Sequence[Sample] | None:
+        """Return own pairs beside own data, else KITTI's frames of `--val_list` or those to evaluate."""
+        s = self.settings
+        if s.val_list and not s.data_list:
+            return self.with_settings(test_list=s.val_list).eval_samples()
+        return super().validation_samples()
+
     infer_files = tuple(f"{view} picture" for view in _VIEWS)
 
     @property
@@ -126,6 +133,11 @@ class MergeDepth(Method):
         """Mirror the pictures; each network sees its own view's."""
         inputs = {view: values[..., ::-1] for view, values in sample.inputs.items()}
         return dataclasses.replace(sample, inputs=inputs)
+
+    def camera_of(self, result: str, camera: Intrinsics) -> Intrinsics:
+        """The right view may have a principal point of its own."""
+        own_cx_px = self.settings.right_cx_px if self.net_of(result) == "right" else None
+        return camera if own_cx_px is None else dataclasses.replace(camera, cx_px=own_cx_px)
 
     def view_of(self, result: str, sample: Sample) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Return the picture and the truth of the result's own view."""

@@ -3,18 +3,19 @@
 """A training: its stages in order, and exact resuming."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import mindspore as ms
 
 from src.datasets.loader import TrainLoader
 from src.errors import UserError
-from src.method import Method, Stage
+from src.method import Method, Sample, Stage
 from src.training import checkpoints
 from src.training.device import set_up_device
 from src.training.logs import RunLog
 from src.training.schedule import check_decay, learning_rates
-from src.training.stage_loop import StageLoop
+from src.training.stage_loop import StageLoop, open_validation
 from src.training.start import Start, load_needed, load_start
 from src.training.step import TrainStep
 
@@ -60,6 +61,7 @@ class Trainer:
         self.trained: set[str] = set()
         self.best: dict[str, float] = {}
         self.log: RunLog | None = None
+        self.validation_samples: Sequence[Sample] | None = None
 
     def _chosen_stages(self) -> tuple[str, ...]:
         names = self.method.stage_names
@@ -82,7 +84,10 @@ class Trainer:
         start = Start(set(progress["trained"])) if progress else load_start(self.settings, self.networks)
         load_needed(self.method, self.networks, stages.values(), start)
         self.trained = set(start.whole)
-        if self.rank == 0:  # a mistake above must not overwrite an earlier training's records
+        if self.rank == 0:
+            self.validation_samples, why_none = open_validation(self.method, stages.values())
+            start.notes.extend(why_none)
+            # a mistake up to here must not overwrite an earlier training's records
             self._start_log({name: progress["step"] if name == progress.get("stage") else 0
                              for name in stages})
         try:

@@ -297,3 +297,14 @@ def test_the_real_frames():
     for depth_m, view in zip((frame.left_depth_m, frame.right_depth_m), calibration.views):
         np.testing.assert_array_equal(depth_m, project(scan, view))
         assert 2 < depth_m[depth_m > 0].min() < 5 and 60 < depth_m.max() < 90  # the scanner's reach
+
+
+def test_the_sources_colour_codes_are_no_metres(seed_root):
+    codes = np.zeros((HEIGHT, WIDTH))
+    codes[10:12, 3:9] = [[17, 40, 71, 99, 107, 120]] * 2
+    first = seed_root / f"left_gt/{DRIVE}/{FRAMES[0]}.npy"
+    save_npy(first, codes)
+    line = refusal(open_frames, seed_root, "npy")
+    assert f"{first} holds whole numbers up to 120: colour codes" in line and "prepare_kitti_gt.py" in line
+    save_npy(first, codes + 0.25 * (codes > 0))
+    assert len(open_frames(seed_root, "npy")) == 4

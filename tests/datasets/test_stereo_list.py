@@ -133,17 +133,17 @@ def test_few_bad_files_are_named_and_the_others_counted(pairs):
 
 
 def test_a_list_that_is_missing_is_named(tmp_path):
-    assert f"cannot read --data_list {tmp_path / 'no.txt'}" in refusal(opened, tmp_path / "no.txt")
+    assert f"cannot read the list {tmp_path / 'no.txt'}" in refusal(opened, tmp_path / "no.txt")
 
 
 @pytest.mark.parametrize(("name", "values"), [
     ("r/a.png", np.zeros((HEIGHT, WIDTH - 1, 3), np.uint8)), ("dl/a.png", np.zeros((20, WIDTH), np.uint16)),
-    ("dr/a.png", np.zeros((20, WIDTH), np.uint16))])
+    ("dr/a.png", np.zeros((20, WIDTH), np.uint16)), ("l/b.png", np.zeros((HEIGHT, 20, 3), np.uint8))])
 def test_files_of_another_size_are_refused(pairs, name, values):
     save(pairs.parent / name, values)
     height, width = values.shape[:2]
-    line = refusal(opened(pairs).read, 0)
-    assert f"{name} is {width}x{height} but {pairs.parent}/l/a.png is {WIDTH}x{HEIGHT}; all files of" in line
+    line = refusal(opened, pairs)
+    assert f"{name} is {width}x{height}, not {WIDTH}x{HEIGHT} as the files before it" in line
 
 
 def test_a_damaged_picture_is_named(pairs):

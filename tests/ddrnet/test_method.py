@@ -214,6 +214,20 @@ def test_own_samples_of_a_folder_for_each_kind(folder):
         find_files(method, method.graph, f"{folders[0]},{folders[1]}")
 
 
+@pytest.mark.parametrize(("given", "training", "inference"), [
+    ((), "raw.png,reference.png,colour.png,mask.png", "raw.png,colour.png,mask.png"),
+    (("--has_mask", "false"), "raw.png,reference.png,colour.png", "raw.png,colour.png"),
+    (("--has_mask", "false", "--has_abd", "true"), "raw.png,reference.png,colour.png,albedo.png",
+     "raw.png,colour.png")])
+def test_a_list_to_train_on_serves_inference_by_its_columns(tmp_path, given, training, inference):
+    """The reference depth stands between raw depth and colour there: it is left out by its place."""
+    method = method_of(*given, command="infer")
+    (tmp_path / "list.csv").write_text(f"{training}\n{inference}\n")
+    rows = [row for _, row in find_files(method, method.graph, str(tmp_path / "list.csv"))]
+    kinds = {kind: tmp_path / f"{kind.split()[0]}.png" for kind in method.infer_files}
+    assert rows == [kinds, kinds]
+
+
 def test_own_depth_has_its_own_scale(tmp_path):
     depth_m = np.linspace(0.6, 2.9, 62 * 94).reshape(62, 94)
     save(tmp_path / "raw.png", np.rint(depth_m * 5000).astype(np.uint16))

@@ -61,6 +61,16 @@ def test_a_list_is_relative_to_itself_and_keeps_its_order(tmp_path):
     assert found(tmp_path, rows) == [("00000_b", "x/b.jpg"), ("00001_b", "y/b.jpg"), ("a", "a.jpg")]
 
 
+def test_a_list_to_train_on_serves_inference(tmp_path):
+    """Its depth maps are neither read nor looked for."""
+    rows = tmp_path / "pairs.csv"
+    rows.write_text("x/a.jpg,x/a.png\nb.jpg\n")
+    assert found(tmp_path, rows) == [("a", "x/a.jpg"), ("b", "b.jpg")]
+    rows.write_text("x/a.jpg,x/a.png,x/more.png\n")
+    with pytest.raises(UserError, match="names 3 files; each line needs 1 to 2: picture; or picture, true d"):
+        found_by(rows)
+
+
 def test_one_picture(tmp_path):
     assert found(tmp_path, picture(tmp_path / "shot.jpeg")) == [("shot", "shot.jpeg")]
 

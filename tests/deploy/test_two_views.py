@@ -162,18 +162,22 @@ def test_what_is_missing_of_a_sample_is_said(capsys, pairs, model):
     assert "mixes files and folders" in refused(capsys, f"{pairs}/left/2.jpg,{pairs}/right", model)
     (pairs / "pairs.txt").write_text("left/2.jpg right/2.jpg\nleft/10.jpg\n")
     line = refused(capsys, pairs / "pairs.txt", model)
-    assert "line 2 names 1 files; each line needs 2: left picture, right picture" in line
+    assert ("line 2 names 1 files; each line needs 2 to 4: left picture, right picture; or left picture, "
+            "right picture, true depth, true depth") in line
+    (pairs / "pairs.txt").write_text("left/2.jpg right/2.jpg\nleft/10.jpg right/10.jpg a.png\n")
+    line = refused(capsys, pairs / "pairs.txt", model)
+    assert "the line of left/10.jpg names 3 files; each line needs left picture, right picture; or" in line
 
 
 def test_unpaired_names_are_named_and_counted(capsys, pairs, model):
     left, right = pairs / "left", pairs / "right"
     (right / "2.jpg").rename(right / "3.jpg")
-    assert f"paired by their names: {right} has no 2, {left} has no 3; add" in refused(
+    assert f"paired by their names: {right} has no 2; {left} has no 3; add" in refused(
         capsys, both(pairs), model)
     for name in ("4", "5", "6"):
         (left / f"{name}.jpg").touch()
     line = refused(capsys, both(pairs), model)
-    assert f"{right} has no 2, {left} has no 3, {right} has no 4 and 2 more; add" in line
+    assert f"{right} has no 2; {left} has no 3; {right} has no 4 and 2 more; add" in line
     (left / "10.png").touch()
     assert f"{left} has both 10.jpg and 10.png" in refused(capsys, both(pairs), model)
     (pairs / "empty").mkdir()

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from src.datasets.kitti.calibration import read_calibration
-from src.datasets.kitti.raw import StereoFrame
 from src.datasets.loader import TrainLoader
+from src.datasets.stereo import StereoFrame
 from src.errors import UserError
 from src.mergedepth.data_loader import network_image
 from tests.geometry.stereo_scene import LEFT

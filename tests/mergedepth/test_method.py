@@ -11,13 +11,14 @@ from safetensors.numpy import save_file
 from scripts import convert_resnet
 from src.errors import UserError
 from src.evaluation import Evaluation, chosen_protocols
-from src.layers.resnet import ResNet50
+from src.geometry.pinhole import Intrinsics
+from src.layers.resnet import ResNet50, set_weights
 from src.mergedepth.data_loader import EvalSamples
 from src.method import Sample
 from src.prediction import predict, read_samples
 from src.training.checkpoints import save_network
 from src.training.start import load_start
-from tests.mergedepth_files import SMALL, TINY, InMemory, TinyNet, exact_frame, method_of
+from tests.mergedepth_files import SMALL, TINY, InMemory, TinyNet, exact_frame, method_of, write_streets
 from tests.resnet_reference import features, random_state
 from tests.samples import save
 
@@ -142,7 +143,7 @@ def test_encoders_start_from_torchvisions_weights(tmp_path, stem):
         convert_resnet.main([str(tmp_path / "resnet.safetensors"), str(tmp_path / "resnet.ckpt")])
     else:
         encoder = ResNet50(stem / 64)
-        convert_resnet.set_weights(encoder, state)
+        set_weights(encoder, state)
         save_network(encoder, tmp_path / "resnet.ckpt", "")
     method = method_of(*SMALL, "--encoder_width", stem / 64, "--upsampling", "unpool", "--shared_weights",
                        "true", "--pre_trained", f"shared.encoder={tmp_path}/resnet.ckpt")
@@ -302,3 +303,21 @@ def test_median_scaling_leaves_disparity_alone():
     found = figures(method, samples[0], {RESULTS[0]: 2 * exact_frame().left_depth_m})
     for metrics in found.values():
         assert metrics["abs_rel"] == pytest.approx(0, abs=1e-7) and metrics["epe_px"] > 2
+
+
+def test_validation_lists_name_frames_or_own_pairs(tmp_path):
+    data = write_streets(tmp_path / "streets", 4, 4)
+    listed = sorted((data / "test.txt").read_text().splitlines())
+    (tmp_path / "some.txt").write_text("\n".join(listed[:1]) + "\n")
+    found = method_of("--data_url", data, "--val_list", tmp_path / "some.txt").validation_samples()
+    date_drive, frame, _ = listed[0].split()
+    assert [sample.name for sample in found] == [f"{date_drive.split('/')[1]}_{int(frame):010d}"]
+    own = method_of("--data_list", "own.txt")
+    assert own.validation_samples() is None
+
+
+def test_the_right_view_may_have_its_own_principal_point():
+    camera = Intrinsics(50.0, 50.0, 40.0, 20.0, 96, 64)
+    plain, shifted = method_of(), method_of("--right_cx_px", 56)
+    assert plain.camera_of("right:depth", camera) == shifted.camera_of("left:depth", camera) == camera
+    assert shifted.camera_of("right:depth", camera) == Intrinsics(50.0, 50.0, 56.0, 20.0, 96, 64)

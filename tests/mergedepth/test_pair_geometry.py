@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.datasets.kitti.raw import StereoFrame
+from src.datasets.stereo import StereoFrame
 from src.mergedepth.data_loader import network_image, output_hw
 from tests.geometry.stereo_scene import View, bilinear
 from tests.mergedepth_files import (

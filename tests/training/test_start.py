@@ -8,6 +8,7 @@ from pathlib import Path
 import mindspore as ms
 import numpy as np
 import pytest
+from mindspore import nn
 
 from src.config import load_settings
 from src.errors import UserError
@@ -198,3 +199,82 @@ def test_an_encoders_checkpoint_starts_the_encoder(tmp_path):
     assert (start.whole, start.partly) == (set(), {"left"})
     with pytest.raises(UserError, match="left has no part enc; its parts are encoder, reduce, step1"):
         load_start(given.replace(pre_trained=("left.enc=x.ckpt",)), networks)
+
+
+def start_of(folder: Path, net: str, there: str, here: str, flag: str = "--ckpt"):
+    """Start a network of one layer from a training of it; a method's networks would fit or not by shape."""
+    load_settings("train", "", there.split()).write(folder / "config.yaml")
+    network = nn.Dense(3, 2)
+    save_network(network, folder / "a.ckpt", "")
+    network.update_parameters_name(f"{net}.")
+    argv = [*here.split(), flag, f"{net}={folder}/a.ckpt"]
+    return load_start(load_settings("train", "", argv), {net: network})
+
+
+MERGEDEPTH, DDRNET = "--method mergedepth ", "--method ddrnet "
+
+
+@pytest.mark.parametrize("flag", ["--ckpt", "--pre_trained"])
+@pytest.mark.parametrize(("net", "there", "here", "words"), [
+    ("left", MERGEDEPTH + "--preset cpu", MERGEDEPTH,
+     "encoder_width 0.25 there, 1.0 here; upsampling unpool there, deconv here; "
+     "start_depth_m 12.0 there, not set here"),
+    ("right", MERGEDEPTH, MERGEDEPTH + "--output_max_m 80", "output_max_m 120.0 there, 80.0 here"),
+    ("shared", MERGEDEPTH + "--shared_weights --imagenet_stats", MERGEDEPTH + "--shared_weights",
+     "imagenet_stats True there, False here"),
+    ("left", MERGEDEPTH, MERGEDEPTH + "--fullscale", "fullscale False there, True here"),
+    ("denoise", DDRNET + "--low_thres 400 --up_thres 2000", DDRNET,
+     "low_thres 400.0 there, 500.0 here; up_thres 2000.0 there, 3000.0 here"),
+    ("denoise", DDRNET + "--preset local", DDRNET, "fill_raw True there, False here"),
+    ("refine", DDRNET + "--preset local", DDRNET,
+     "fill_raw True there, False here; residual_refine True there, False here"),
+    ("coarse", "--preset cpu", "--coarse_net eigen", "fc_width 512 there, 4096 here")])
+def test_a_network_that_was_trained_as_another_is_refused(tmp_path, net, there, here, words, flag):
+    """Names and shapes agree: what its numbers mean does not."""
+    with pytest.raises(UserError) as caught:
+        start_of(tmp_path, net, there, here, flag)
+    assert str(caught.value) == (f"{tmp_path}/a.ckpt was trained as another network: {words}; give the "
+                                 "settings of its training, for example the same --preset")
+
+
+@pytest.mark.parametrize(("net", "there", "here"), [
+    ("denoise", DDRNET + "--dtnet None", DDRNET),  # first one network, then both
+    ("refine", DDRNET + "--dnnet None", DDRNET),
+    ("denoise", DDRNET + "--residual_refine", DDRNET),
+    ("denoise", DDRNET + "--start local --learning_rate 0.5 --image_size 64", DDRNET),
+    ("shared", MERGEDEPTH, MERGEDEPTH + "--shared_weights"),
+    ("left", MERGEDEPTH + "--image_width 320 --supervised_loss l1 --alpha 3", MERGEDEPTH),
+    ("fine", "--preset cpu", ""),
+    ("left", DDRNET + "--low_thres 400", MERGEDEPTH)])  # another method's file says nothing of this one
+def test_what_does_not_belong_to_a_network_may_change(tmp_path, net, there, here):
+    assert start_of(tmp_path, net, there, here).notes == [f"{net} starts from {tmp_path}/a.ckpt"]
+
+
+def test_a_checkpoint_of_unknown_settings_is_taken(tmp_path):
+    """Nothing lies beside it; that of a folder above is of another training."""
+    (tmp_path / "PreTrained").mkdir()
+    start_of(tmp_path, "left", MERGEDEPTH, MERGEDEPTH)
+    load_settings("train", "", f"{MERGEDEPTH}--output_max_m 80".split()).write(tmp_path / "config.yaml")
+    (tmp_path / "a.ckpt").rename(tmp_path / "PreTrained/a.ckpt")
+    network = nn.Dense(3, 2)
+    network.update_parameters_name("left.")
+    given = load_settings("train", "", [*MERGEDEPTH.split(), "--ckpt", f"left={tmp_path}/PreTrained/a.ckpt"])
+    assert load_start(given, {"left": network}).whole == {"left"}
+
+
+def test_another_network_may_match_in_part(tmp_path):
+    start = start_of(tmp_path, "left", MERGEDEPTH + "--output_max_m 80",
+                     MERGEDEPTH + "--allow_partial", "--pre_trained")
+    assert start.notes == [f"left starts from {tmp_path}/a.ckpt",
+                           "left was trained as another network: output_max_m 80.0 there, 120.0 here"]
+    with pytest.raises(UserError, match="was trained as another network"):
+        start_of(tmp_path, "left", MERGEDEPTH + "--output_max_m 80", MERGEDEPTH + "--allow_partial")
+
+
+def test_a_part_of_another_network_is_taken(tmp_path):
+    """An encoder does not know what the network's 1 stands for."""
+    start_of(tmp_path, "left", MERGEDEPTH + "--output_max_m 80", MERGEDEPTH + "--output_max_m 80")
+    network = nn.SequentialCell(nn.Dense(3, 2))
+    network.update_parameters_name("left.")
+    argv = [*MERGEDEPTH.split(), "--pre_trained", f"left.0={tmp_path}/a.ckpt"]
+    assert load_start(load_settings("train", "", argv), {"left": network}).partly == {"left"}

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,23 +14,12 @@ from src.datasets.kitti.calibration import Calibration, read_calibration
 from src.datasets.kitti.frame_lists import FrameId
 from src.datasets.kitti.layout import TRUTHS, Column, find_drives, picture_columns
 from src.datasets.kitti.velodyne import project, read_scan, scan_problem
-from src.errors import UserError
+from src.datasets.stereo import StereoFrame
+from src.errors import UserError, listed
 from src.geometry.pinhole import Intrinsics
 
 UNITS_PER_M = {"png": 256.0, "npy": 1.0}
-_SHOWN = 3  # so many of the bad files are named, the others counted
-
-
-class StereoFrame(NamedTuple):
-    """What a frame holds: pictures (H, W, 3) uint8, depth (H, W) float32 in metres, 0 = no reading."""
-
-    left_rgb: np.ndarray
-    right_rgb: np.ndarray
-    left_depth_m: np.ndarray
-    right_depth_m: np.ndarray
-    left_camera: Intrinsics
-    right_camera: Intrinsics
-    baseline_m: float
+_MOST_COLOR_CODE = 120
 
 
 @dataclass(frozen=True)
@@ -130,7 +118,7 @@ def open_frames(folder: str | Path, truth: str, listed: Iterable[FrameId] | None
     Raises:
         UserError: the folder holds no drives or complete frames, files are missing, of another kind or of
             another size than the calibration says (the first few are named), or a calibration is missing or
-            damaged.
+            damaged, or `.npy` maps hold the source's colour codes.
     """
     if truth not in TRUTHS:
         raise UserError(f"no ground truth {truth!r}; choose from {', '.join(TRUTHS)}")
@@ -146,8 +134,19 @@ def open_frames(folder: str | Path, truth: str, listed: Iterable[FrameId] | None
     checks = ((file, _problem(root / file, kind, calibrations[frame.date].left.intrinsics))
               for frame, files in rows.items() for file, kind in zip(files, kinds))
     _report(root, [f"{file} is {wrong}" for file, wrong in checks if wrong], "replace or remove these files")
+    if truth == "npy":
+        _require_metres(root / next(iter(rows.values()))[2])
     return StereoFrames(root, truth, tuple(rows), tuple(frame.name for frame in rows), tuple(rows.values()),
                         calibrations)
+
+
+def _require_metres(path: Path) -> None:
+    """Refuse what the source's own preprocessing writes: colours of distances, whole numbers up to 120."""
+    readings = np.load(path, allow_pickle=False)
+    readings = readings[readings > 0]
+    if readings.size > 1 and readings.max() <= _MOST_COLOR_CODE and (readings == np.rint(readings)).all():
+        raise UserError(f"{path} holds whole numbers up to {readings.max():g}: colour codes of distances, "
+                        "not metres; make it of the scans with scripts/prepare_kitti_gt.py --format npy")
 
 
 def _all_frames(root: Path, columns: tuple[Column, ...], drives: tuple[str, ...]) -> list[FrameId]:
@@ -179,13 +178,12 @@ def _report_missing(root: Path, count: int, missing: list[str], skip_incomplete:
               f"the first lacks {missing[0]}")
     else:
         _report(root, [f"{file} is missing" for file in missing],
-                "add these files, list other frames, or leave out incomplete ones")
+                "add these files, list other frames, or leave them out with --skip_incomplete")
 
 
 def _report(root: Path, problems: list[str], advice: str) -> None:
     if problems:
-        more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-        raise UserError(f"{root}: {'; '.join(problems[:_SHOWN])}{more}; {advice}")
+        raise UserError(listed(root, problems, advice))
 
 
 def _problem(path: Path, kind: str, camera: Intrinsics) -> str | None:
