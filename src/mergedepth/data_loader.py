@@ -151,7 +151,7 @@ def _open(settings: Settings, truth: str, held_out: bool) -> StereoSet:
     frames = open_frames(s.data_url, truth, listed, s.skip_incomplete)
     if frame_list or s.test_share == 0:
         return frames
-    return split_by_drive(frames, s.test_share, s.seed)[held_out]
+    return split_by_drive(frames, s.test_share)[held_out]
 
 
 def _frame_list(settings: Settings, held_out: bool) -> str | Path | None:

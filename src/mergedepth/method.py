@@ -84,7 +84,8 @@ class MergeDepth(Method):
         return Stage(name, f"{' and '.join(networks)} net{'s' * (len(networks) > 1)}, {name}", objective,
                      columns=("left", "right", "depth_left_m", "depth_right_m", "camera"),
                      trained=tuple(networks), needs=() if supervised else tuple(networks),
-                     learning_rate=own_rate if s.learning_rate is None else s.learning_rate, epochs=s.epochs)
+                     learning_rate=own_rate if s.learning_rate is None else s.learning_rate, epochs=s.epochs,
+                     steps=(s.supervised_steps if supervised else s.unsupervised_steps) or None)
 
     def train_samples(self, stage: str) -> data_loader.TrainSamples:
         """Return the training pairs; phase 2 needs no ground truth, and pictures without noise."""

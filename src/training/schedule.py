@@ -39,6 +39,7 @@ def learning_rates(base: float, total_steps: int, settings: Settings, steps_per_
 def check_decay(settings: Settings) -> None:
     """Refuse a given `lr_decay_steps` that a method's own `lr_decays_per_epoch` would silently overrule."""
     s = settings
-    if s.given("lr_decay_steps") and s.lr_decays_per_epoch and not s.given("lr_decays_per_epoch"):
+    decays = s.lr_schedule in ("step", "exponential") and s.lr_decays_per_epoch
+    if s.given("lr_decay_steps") and decays and not s.given("lr_decays_per_epoch"):
         raise UserError(f"--lr_decay_steps has no effect, as --method {s.method} decays "
                         f"{s.lr_decays_per_epoch} times an epoch; give --lr_decays_per_epoch 0, too")

@@ -154,15 +154,15 @@ def refusal(function, *argv: object, **options: object) -> str:
 
 
 def test_without_lists_whole_drives_are_held_out(root):
-    held_out = set()
-    for seed in range(4):
-        own = ("--data_url", root, "--seed", seed, "--test_share", 0.25)
+    found = []
+    for seed in (1, 2):  # whatever the seed of the training and of the evaluation
+        own = ("--data_url", root, "--seed", seed)
         train, test = trained_on(*own), evaluated_on(*own)
         assert sorted(train + test) == names_of(*DRIVES)
         drives = {name[:len(DRIVES[0])] for name in test}
-        assert len(drives) == 1 and not drives & {name[:len(DRIVES[0])] for name in train}
-        held_out |= drives
-    assert len(held_out) > 1
+        assert drives and not drives & {name[:len(DRIVES[0])] for name in train}
+        found.append(drives)
+    assert found[0] == found[1]
     everything = ("--data_url", root, "--test_share", 0)
     assert trained_on(*everything) == evaluated_on(*everything) == names_of(*DRIVES)
 

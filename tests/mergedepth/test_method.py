@@ -116,6 +116,12 @@ def test_stages(tiny_nets, argv, rates):
         assert stage.objective.left is networks["left"] and stage.objective.right is networks["right"]
 
 
+def test_stages_have_lengths_of_their_own(tiny_nets):
+    method = method_of(*TINY, "--supervised_steps", 9, "--unsupervised_steps", 4)
+    networks = method.build_networks()
+    assert [method.build_stage(name, networks).steps for name in method.stage_names] == [9, 4]
+
+
 def test_the_published_settings_are_the_defaults():
     s = method_of().settings
     expected = {"epochs": 5, "supervised_learning_rate": 1e-3, "unsupervised_learning_rate": 1e-4,

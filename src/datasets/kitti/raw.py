@@ -3,6 +3,7 @@
 """Stereo frames with sparse ground truth, found and checked when opened, paired by name (see `layout`)."""
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,27 +82,28 @@ class StereoFrames:
         return [read_depth(file, UNITS_PER_M[self.truth]) for file in files]
 
 
-def split_by_drive(frames: StereoFrames, share: float, seed: int) -> tuple[StereoFrames, StereoFrames]:
+def split_by_drive(frames: StereoFrames, share: float) -> tuple[StereoFrames, StereoFrames]:
     """Hold out whole drives, so that no scene is in both sets; return the other frames and the held-out ones.
 
-    Drives in an order drawn from `seed` are held out, at least one, until they have `share` (0 to 1) of all
-    frames; one drive always remains.
+    About `share` (0 to 1) of the drives are held out, at least one, and one always remains. A drive's name
+    alone decides its place in the order, so that a training and its evaluation agree, whatever else lies in
+    the folder and whichever frames have ground truth.
 
     Raises:
         UserError: there are fewer than two drives.
     """
-    drives = frames.drives()
+    drives = sorted(frames.drives(), key=_place)
     if len(drives) < 2:
         raise UserError(f"{frames.root}: the frames of a single drive cannot be split by drive; add another "
                         "drive, give frame lists, or hold out nothing (--test_share 0)")
-    held_out: list[str] = []
-    count = 0
-    for number in np.random.default_rng(seed).permutation(len(drives))[1:]:
-        if held_out and count >= share * len(frames):
-            break
-        held_out.append(drives[number])
-        count += sum(frame.drive == drives[number] for frame in frames.ids)
+    below = sum(_place(drive) < share for drive in drives)
+    held_out = drives[:min(max(below, 1), len(drives) - 1)]
     return frames.of_drives(set(drives) - set(held_out)), frames.of_drives(held_out)
+
+
+def _place(drive: str) -> float:
+    """Return a number from 0 to 1 that is a drive's own, spread evenly over drives."""
+    return int.from_bytes(hashlib.sha256(drive.encode()).digest()[:8], "big") / 2**64
 
 
 def open_frames(folder: str | Path, truth: str, listed: Iterable[FrameId] | None = None,
