@@ -15,16 +15,12 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from src.baseline import constant_maps  # noqa: E402 - the repository is no installed package
+from src.baseline import best_figures, constant_figures  # noqa: E402 - the repository is no installed package
 from src.config import load_settings  # noqa: E402
-from src.datasets.loader import ahead  # noqa: E402
 from src.errors import UserError, run_command  # noqa: E402
-from src.evaluation import Evaluation  # noqa: E402
 from src.files import write_json  # noqa: E402
 from src.method import build_method  # noqa: E402
 from src.protocols import protocol_named  # noqa: E402
@@ -34,7 +30,6 @@ PROTOCOL = "nyu_eigen"
 TRAIN_FRAMES, TEST_FRAMES = 1000, 220
 COARSE_STEPS, FINE_STEPS = 900, 150
 AGREEMENT = 1e-3  # between the figures of eval.py and of the C++ program
-_HIGHER = ("delta1", "delta2", "delta3")
 
 
 class Steps:
@@ -99,8 +94,7 @@ def main(argv: list[str]) -> None:
 def finish(out: Path, steps: Steps) -> None:
     """Compare the figures, write metrics.json and report.html."""
     baselines = baseline_figures(out / "NYU")
-    best = {name: (max if name in _HIGHER else min)(figures[name] for figures in baselines.values())
-            for name in next(iter(baselines.values()))}
+    best = best_figures(baselines)
     python, cpp = figures_of(out / "eval.json", "fine"), figures_of(out / "cpp.json", "fine")
     control, coarse = figures_of(out / "control.json", "fine"), figures_of(out / "eval.json", "coarse")
     apart = max(abs(python[name] - cpp[name]) for name in python)
@@ -130,27 +124,7 @@ def baseline_figures(data: Path) -> dict[str, dict[str, float]]:
     """Score the constant maps of the training set on the test set."""
     settings = load_settings("eval", "", ["--data_url", str(data), "--augmentation", "none"])
     method = build_method(settings)
-    train = _Maps(method.train_samples("fine"))
-    constants = constant_maps(ahead(train, range(len(train)), settings.num_parallel_workers))
-    maps = {f"{name}:constant": values for name, values in constants.items()}
-    evaluation = Evaluation(method, [protocol_named(PROTOCOL)])
-    samples = method.eval_samples()
-    for sample in ahead(samples, range(len(samples)), settings.num_parallel_workers):
-        evaluation.add(sample, maps)
-    return {result["net"]: result["metrics"] for result in evaluation.report()["results"]}
-
-
-class _Maps:
-    """The depth maps of a training set on the network's grid."""
-
-    def __init__(self, samples):
-        self.samples = samples
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return self.samples.read(index, np.random.default_rng(0))["depth_m"][0]
+    return constant_figures(method, method.train_samples("fine"), "depth_m", protocol_named(PROTOCOL))
 
 
 def write_page(out: Path, metrics: dict) -> None:

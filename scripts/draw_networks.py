@@ -64,11 +64,11 @@ def draw_networks(method: Method, folder: Path, suffix: str = "svg") -> list[Pat
     set_up_device(method.settings.replace(device_target="CPU"))
     networks = method.build_networks()
     paths = []
-    for model in method.graph.models:
-        network = networks[model.name]
+    for name, model in method.graph.networks.items():
+        network = networks[name]
         count = sum(parameter.size for parameter in network.get_parameters())
-        title = f"{method.name}: {model.name} ({type(network).__name__}), {count:,} parameters"
-        paths.append(folder / f"{method.name}_{model.name}.{suffix}")
+        title = f"{method.name}: {name} ({type(network).__name__}), {count:,} parameters"
+        paths.append(folder / f"{method.name}_{name}.{suffix}")
         with atomic_path(paths[-1]) as temporary:
             draw(title, network_blocks(method, model.name, network), size_text(method), temporary)
     return paths

@@ -25,7 +25,7 @@ from src.datasets.kitti.frame_lists import FrameId  # noqa: E402
 from src.datasets.kitti.layout import TRUTHS, find_drives  # noqa: E402
 from src.datasets.kitti.raw import UNITS_PER_M  # noqa: E402
 from src.datasets.kitti.velodyne import project, read_scan, scan_problem  # noqa: E402
-from src.errors import UserError, run_command  # noqa: E402
+from src.errors import CommandParser, UserError, run_command  # noqa: E402
 from src.files import atomic_path  # noqa: E402
 
 _ABOUT = """\
@@ -48,11 +48,6 @@ examples:
   python scripts/prepare_kitti_gt.py kitti/2011_09_26 --format png       every drive of a date
   python scripts/prepare_kitti_gt.py kitti/2011_09_26/2011_09_26_drive_0048_sync --format npy \\
       --output_dir data                                                  one drive, beside data/left_imgs"""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UserError(f"{message} (see --help)")
 
 
 def _count(text: str) -> int:
@@ -112,8 +107,7 @@ def _run(work: Callable[[FrameId], None], frames: list[FrameId], workers: int) -
 
 def main(argv: list[str]) -> None:
     """Parse the arguments, check all scans, then prepare them in parallel."""
-    parser = _Parser("python scripts/prepare_kitti_gt.py", description=_ABOUT, epilog=_EXAMPLES,
-                     formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser = CommandParser("python scripts/prepare_kitti_gt.py", _ABOUT, _EXAMPLES)
     parser.add_argument("folder", type=Path, help="KITTI raw's root, a date or a drive in it")
     parser.add_argument("--format", choices=("png", "npy"), required=True, help="what to write, see above")
     parser.add_argument("--output_dir", type=Path, help="root of what is written; default: the scans' root")
@@ -128,7 +122,7 @@ def main(argv: list[str]) -> None:
     todo = [frame for frame in frames
             if args.overwrite or not all(path.exists() for path in _maps(frame, output_dir, args.format))]
     work = partial(prepare, root=root, output_dir=output_dir, kind=args.format, calibrations=calibrations)
-    for _ in tqdm(_run(work, todo, args.workers), total=len(todo), unit="frame"):
+    for _ in tqdm(_run(work, todo, args.workers), total=len(todo), unit="frame", disable=not todo):
         pass
     print(f"{len(todo)} frames written below {output_dir}, {len(frames) - len(todo)} were there")
 

@@ -3,7 +3,6 @@
 """DDRNet's preparation of own recordings: fill the holes of raw depth maps, mask the foreground."""
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 from src.datasets.depth_mask import fill_holes, foreground_mask  # noqa: E402 - no installed package
 from src.datasets.image_files import Header, read_depth, read_header  # noqa: E402
-from src.errors import UserError, run_command  # noqa: E402
+from src.errors import CommandParser, UserError, run_command  # noqa: E402
 from src.files import atomic_path  # noqa: E402
 
 _RAW, _REFERENCE = "depth_map", "high_quality_depth"
@@ -38,11 +37,6 @@ examples:
   python scripts/prepare_masks.py DDRNet                   every <date>/<group> of a data set
   python scripts/prepare_masks.py DDRNet/20170907          every <group> of a date
   python scripts/prepare_masks.py recordings/desk --test   one group that has no reference"""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UserError(f"{message} (see --help)")
 
 
 def _groups(folder: Path) -> list[Path]:
@@ -115,8 +109,7 @@ def prepare(raw: Path, has_reference: bool, remove_dots: bool) -> None:
 
 def main(argv: list[str]) -> None:
     """Parse the arguments, check all frames, then prepare them."""
-    parser = _Parser("python scripts/prepare_masks.py", description=_ABOUT, epilog=_EXAMPLES,
-                     formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser = CommandParser("python scripts/prepare_masks.py", _ABOUT, _EXAMPLES)
     parser.add_argument("folder", type=Path, help="a group, a folder of groups, or the data set")
     parser.add_argument("--test", action="store_true",
                         help="there is no reference: the mask is where the raw depth has a reading")

@@ -3,9 +3,18 @@
 """The best that can be predicted without looking: constant depth maps of a training set."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
+
+from src.datasets.loader import ahead
+from src.evaluation import Evaluation
+from src.method import Method
+from src.prediction import read_samples
+from src.protocols import Protocol
+
+_HIGHER = ("delta1", "delta2", "delta3")
 
 
 def constant_maps(depth_maps_m: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
@@ -24,3 +33,45 @@ def constant_maps(depth_maps_m: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
     constants = {"mean": np.nanmean(maps, axis=0), "median": np.nanmedian(maps, axis=0),
                  "geometric_mean": np.exp(np.nanmean(np.log(maps), axis=0))}
     return {name: values.astype(np.float32) for name, values in constants.items()}
+
+
+def constant_figures(method: Method, train_samples: Any, column: str,
+                     protocol: Protocol) -> dict[str, dict[str, float]]:
+    """Score the constant maps of a training set on the method's evaluation set, as maps of its first view.
+
+    Args:
+        method: gives the evaluation set and how maps are placed in pictures.
+        train_samples: of `Method.train_samples`, without augmentation.
+        column: of these samples, depth in metres (1, h, w).
+        protocol: what to measure.
+
+    Returns:
+        the figures by the names of `constant_maps`.
+    """
+    train = _Maps(train_samples, column)
+    constants = constant_maps(ahead(train, range(len(train)), method.settings.num_parallel_workers))
+    maps = {f"{name}:constant": values for name, values in constants.items()}
+    evaluation = Evaluation(method, [protocol])
+    for sample in read_samples(method, method.eval_samples()):
+        evaluation.add(sample, maps)
+    return {result["net"]: result["metrics"] for result in evaluation.report()["results"]}
+
+
+def best_figures(figures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Return each figure's best value over several maps."""
+    return {name: (max if name in _HIGHER else min)(values[name] for values in figures.values())
+            for name in next(iter(figures.values()))}
+
+
+class _Maps:
+    """The depth maps of a training set on the network's grid."""
+
+    def __init__(self, samples: Any, column: str):
+        self.samples = samples
+        self.column = column
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.samples.read(index, np.random.default_rng(0))[self.column][0]

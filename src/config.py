@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from src.errors import UserError
+from src.errors import CommandParser, UserError
 from src.files import write_text
 from src.options import REPEATED, TRUTH, Option
 
@@ -85,7 +84,7 @@ def _option(name: str, entry: Mapping[str, Any]) -> Option:
                   minimum=entry.get("min"), maximum=entry.get("max"), optional=default is None,
                   aliases=tuple(entry.get("aliases", ())),
                   shorthand=tuple(shorthand.split(":", 1)) if shorthand else None,
-                  names_data=entry.get("names_data", False))
+                  names_data=entry.get("names_data", False), network=entry.get("network"))
 
 
 def _section(name: str, entry: Mapping[str, Any]) -> Section:
@@ -153,11 +152,6 @@ def _edited_defaults(declared: dict[str, Any], method: str | None) -> dict[str, 
     return {name: value for name, value in edited.items() if name not in original or original[name] != value}
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UserError(f"{message} (see --help)")
-
-
 def _tokens(argv: list[str], names: Mapping[str, Option], has_positionals: bool) -> list[str]:
     """Check every `--name` before argparse sees it, so that a typo is answered with the nearest name.
 
@@ -180,9 +174,8 @@ def _tokens(argv: list[str], names: Mapping[str, Option], has_positionals: bool)
 
 
 def _build_parser(command: str, description: str, sections: list[Section],
-                  positionals: Mapping[str, str]) -> _Parser:
-    parser = _Parser(prog=f"python {command}.py", description=description, allow_abbrev=False,
-                     formatter_class=argparse.RawDescriptionHelpFormatter)
+                  positionals: Mapping[str, str]) -> CommandParser:
+    parser = CommandParser(f"python {command}.py", description)
     for name, text in positionals.items():
         parser.add_argument(name, help=text)
     for section in sections:
@@ -323,10 +316,32 @@ def _trained_with(places: list[Path], method: str, own: Section) -> dict[str, An
     values = {o.name: saved[o.name] for o in own.options
               if o.name in saved and not o.shorthand and not o.names_data}
     changed = [f"{o.name} {values[o.name]}" for o in own.options
-               if o.name in values and values[o.name] != o.default]
+               if o.network and o.name in values and values[o.name] != o.default]
     if changed:
-        print(f"{method} as trained in {path}: {', '.join(changed)}", file=sys.stderr)
+        print(f"{method} as trained in {path}: {', '.join(changed)}")  # not to stderr, see load_settings
     return values
+
+
+def other_network_than(settings: Settings, network: str, checkpoint: str | Path) -> str:
+    """Say in which settings a checkpoint's network is another one than that of this run.
+
+    Args:
+        settings: of this run.
+        network: which one of its method's networks the checkpoint is of.
+        checkpoint: its training left a config.yaml beside it.
+
+    Returns:
+        "encoder_width 0.25 there, 1.0 here; ..."; empty where all agree, or nothing of this method tells.
+    """
+    def shown(value: Any) -> Any:
+        return "not set" if value is None else value
+    saved = _saved_training(Path(checkpoint).parent / "config.yaml")
+    if saved.get("method") != settings.method:
+        return ""
+    _, methods = load_schema()
+    names = [o.name for o in methods[settings.method].options if o.network in (network, "all")]
+    return "; ".join(f"{name} {shown(saved[name])} there, {shown(settings[name])} here" for name in names
+                     if name in saved and saved[name] != settings[name])
 
 
 def _is_shorthand(options: Mapping[str, Option], name: str) -> bool:

@@ -45,7 +45,14 @@ class Wire:
 
 @dataclass(frozen=True)
 class Model:
-    """One exported network; inputs are in the order of its `construct`, `file` is the stem of its files.
+    """One run of an exported network, its inputs in the order of the network's `construct`.
+
+    Attributes:
+        name: of the run; the sources of wires and the results begin with it.
+        file: the stem of the network's files.
+        inputs, outputs: named tensors.
+        network: the key of `Method.build_networks`, `name` by default. Models of one network run the same
+            weights, from one file, on different inputs.
 
     Raises:
         ValueError: two of its inputs and outputs share a name (ONNX has one namespace for both).
@@ -55,8 +62,10 @@ class Model:
     file: str
     inputs: tuple[Wire, ...]
     outputs: tuple[TensorSpec, ...]
+    network: str | None = None
 
     def __post_init__(self):
+        object.__setattr__(self, "network", self.network or self.name)
         names = [tensor.name for tensor in (*self.inputs, *self.outputs)]
         if len(set(names)) < len(names):
             raise ValueError(f"model {self.name}: {names} must be different names")
@@ -67,8 +76,8 @@ class Graph:
     """Models in an order in which they can run; `results` are the tensors that leave the graph.
 
     Raises:
-        ValueError: a wire names a tensor that is not there yet, or an output has a free dimension that no
-            input has.
+        ValueError: a wire names a tensor that is not there yet, an output has a free dimension that no input
+            has, or models of one network differ in their file or in the tensors that they take and make.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -87,6 +96,28 @@ class Graph:
         loose = _names(spec for model in self.models for spec in model.outputs) - _names(self.inputs)
         if loose:
             raise ValueError(f"free dimensions {loose} are of no input")
+        self._check_files()
+
+    def _check_files(self) -> None:
+        """Refuse models that no one file per network can serve."""
+        def exported(model: Model) -> tuple:
+            return model.file, self.input_specs(model), model.outputs
+
+        networks = self.networks
+        for model in self.models:
+            if exported(model) != exported(networks[model.network]):
+                raise ValueError(f"model {model.name} must have the file, inputs and outputs of "
+                                 f"{networks[model.network].name}, which runs {model.network} too")
+        if len({model.file for model in networks.values()}) < len(networks):
+            raise ValueError(f"networks {', '.join(networks)} must have different files")
+
+    @property
+    def networks(self) -> dict[str, Model]:
+        """Every network once, with the first of the models that run it."""
+        found: dict[str, Model] = {}
+        for model in self.models:
+            found.setdefault(model.network, model)
+        return found
 
     def sizes(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
         """Return the sizes of the free dimensions, by name.
@@ -141,9 +172,13 @@ class Graph:
         inputs = tuple(spec for spec in self.inputs if f"input:{spec.name}" in needed)
         return Graph(inputs, tuple(reversed(kept)), tuple(results))
 
-    def results_of(self, nets: tuple[str, ...]) -> tuple[str, ...]:
+    def results_of(self, models: tuple[str, ...]) -> tuple[str, ...]:
         """Return the results that these models make."""
-        return tuple(result for result in self.results if result.split(":", 1)[0] in nets)
+        return tuple(result for result in self.results if result.split(":", 1)[0] in models)
+
+    def models_of(self, networks: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the names of the models that run these networks."""
+        return tuple(model.name for model in self.models if model.network in networks)
 
     def run(self, runners: Mapping[str, Callable[..., tuple[np.ndarray, ...]]],
             inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -176,7 +211,7 @@ class Graph:
         def tensor(spec: TensorSpec) -> dict:
             return {"name": spec.name, "dtype": spec.dtype, "shape": list(spec.shape)}
 
-        models = [{"name": m.name, "file": m.file,
+        models = [{"name": m.name, "file": m.file, "network": m.network,
                    "inputs": [{"name": w.name, "from": w.source} for w in m.inputs],
                    "outputs": [tensor(spec) for spec in m.outputs]} for m in self.models]
         return {"inputs": [tensor(spec) for spec in self.inputs], "models": models,
@@ -189,7 +224,7 @@ class Graph:
             return tuple(TensorSpec(spec["name"], tuple(spec["shape"]), spec["dtype"]) for spec in specs)
 
         models = (Model(m["name"], m["file"], tuple(Wire(w["name"], w["from"]) for w in m["inputs"]),
-                        tensors(m["outputs"])) for m in saved["models"])
+                        tensors(m["outputs"]), m.get("network")) for m in saved["models"])
         return cls(tensors(saved["inputs"]), tuple(models), tuple(saved["results"]))
 
 

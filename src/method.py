@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _METHODS = {
     "depthnet": "src.depthnet.method:DepthNet",
     "ddrnet": "src.ddrnet.method:DDRNet",
+    "mergedepth": "src.mergedepth.method:MergeDepth",
 }
 
 
@@ -46,6 +47,8 @@ class Sample:
         extras: further arrays that the method needs beside a result (in `decode`, `to_full`, `measured`,
             `given_maps`, `own_figures`); preprocess.py stores them.
         camera: of the picture, where the data tell it.
+        more_rgb: pictures of further views (H, W, 3) uint8 by name, for `view_of`; preprocess.py does not
+            store them.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Sample:
     truth_m: np.ndarray | None = None
     extras: Mapping[str, np.ndarray] = field(default_factory=dict)
     camera: Intrinsics | None = None
+    more_rgb: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def image_hw(self) -> tuple[int, int]:
@@ -112,8 +116,7 @@ class Method(ABC):
     def __init__(self, settings: Settings):
         self.settings = settings
 
-    # --- networks and training
-    # -------------------------------------------------------------------------------
+    # --- networks and training --------------------------------------------------------------------------
     @property
     @abstractmethod
     def stage_names(self) -> tuple[str, ...]:
@@ -135,8 +138,7 @@ class Method(ABC):
         on workers, ranks or resuming. The set also has `describe(index)`, the sample's files in one text.
         """
 
-    # --- evaluation and inference
-    # ----------------------------------------------------------------------------
+    # --- evaluation and inference -----------------------------------------------------------------------
     @property
     @abstractmethod
     def graph(self) -> Graph:
@@ -179,15 +181,45 @@ class Method(ABC):
 
     # What a user's own sample consists of in inference, in this order.
     infer_files: tuple[str, ...] = ("picture",)
+
+    @property
+    def list_columns(self) -> tuple[str, ...]:
+        """Return what a line of `--data_list` names, in its order, with the names of `infer_files` for these.
+
+        By default they come first, then a map of true depth for each of `inferred`. infer.py takes the same
+        list, and leaves the rest out.
+        """
+        return (*self.infer_files, *["true depth"] * len(self.inferred))
+
     # What the maps hold: "z" (along the optical axis) or "ray" (along each pixel's ray).
     depth_kind: str = "z"
 
-    @abstractmethod
-    def prepare(self, name: str, files: Sequence[str | Path]) -> Sample:
-        """Read a user's own sample (`infer_files`, without truth) for inference."""
+    @property
+    def inferred(self) -> tuple[str, ...]:
+        """The results that infer.py gives for a folder of models; several are of different pictures."""
+        return self.graph.results[:1]
 
-    def prepare_frame(self, name: str, rgb: np.ndarray) -> Sample:
-        """Take a video's frame (H, W, 3) uint8 as a sample, where a method needs nothing but a picture."""
+    def files_of(self, graph: Graph) -> tuple[str, ...]:
+        """Return which of `infer_files`, in their order, a part of the graph needs; all by default."""
+        del graph
+        return self.infer_files
+
+    @abstractmethod
+    def prepare(self, name: str, files: Mapping[str, Path]) -> Sample:
+        """Read a user's own sample for inference, without truth.
+
+        Args:
+            name: of the sample.
+            files: by their kind: those of `infer_files` that the part of the graph needs (`files_of`).
+        """
+
+    def prepare_frame(self, name: str, pictures: Mapping[str, np.ndarray]) -> Sample:
+        """Take a video's frame as a sample, where a part of the graph needs nothing but a picture.
+
+        Args:
+            name: of the sample.
+            pictures: (H, W, 3) uint8 by their kind in `infer_files`: the only one that is needed.
+        """
         raise UserError(f"{self.name} needs {' and '.join(self.infer_files)} for each sample, "
                         "a video has frames only")
 
@@ -200,9 +232,17 @@ class Method(ABC):
         return normals(self.points(depth_m, camera), seen)
 
     def view_of(self, result: str, sample: Sample) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Return the picture and the truth that a result belongs to (a second view's may be in `extras`)."""
+        """Return the picture and the truth that a result belongs to.
+
+        Those of a second view may be in `more_rgb` and `extras`.
+        """
         del result
         return sample.rgb, sample.truth_m
+
+    def camera_of(self, result: str, camera: Intrinsics) -> Intrinsics:
+        """Return the camera of a result's picture, given the one that the settings or the sample tell."""
+        del result
+        return camera
 
     def points(self, depth_m: np.ndarray, camera: Intrinsics | None) -> np.ndarray:
         """Return the points (H, W, 3) in metres of a full-size map; a pinhole camera's by default."""

@@ -26,6 +26,7 @@ class Option:
     aliases: tuple[str, ...] = ()  # names that the source projects use for the same thing
     shorthand: tuple[str, str] | None = None  # ("ckpt", "coarse="): `--name X` means `--ckpt coarse=X`
     names_data: bool = False  # says where data are: not a property of the network that was trained on them
+    network: str | None = None  # the network, or "all", whose weights mean something else under another value
 
     def parse(self, value: Any) -> Any:
         """Return `value` (text of the command line, or a YAML value) in this option's type.

@@ -50,20 +50,40 @@ def network_runners(networks: Mapping[str, nn.Cell]) -> dict[str, Runner]:
 
 
 def read_samples(method: Method, samples: Sequence[Sample], limit: int = 0) -> Iterator[Sample]:
-    """Yield the samples of a set (the first `limit`), read a few ahead by threads: memory does not grow."""
+    """Yield the samples of a set (the first `limit`), read a few ahead by threads: memory does not grow.
+
+    With `shuffle_inputs` each has the inputs of another.
+    """
     total = min(len(samples), limit) if limit else len(samples)
+    samples = _OtherInputs(samples, total) if method.settings.shuffle_inputs else samples
     return ahead(samples, range(total), method.settings.num_parallel_workers)
+
+
+class _OtherInputs:
+    """The first `total` samples, each with the inputs of the one half of them further on.
+
+    The next one's would not do: neighbours in a drive look alike.
+    """
+
+    def __init__(self, samples: Sequence[Sample], total: int):
+        self.samples = samples
+        self.total = total
+
+    def __len__(self) -> int:
+        return self.total
+
+    def __getitem__(self, index: int) -> Sample:
+        other = self.samples[(index + max(1, self.total // 2)) % self.total]
+        return dataclasses.replace(self.samples[index], inputs=other.inputs)
 
 
 def predict(method: Method, graph: Graph, runners: Runners,
             samples: Iterator[Sample]) -> Iterator[tuple[Sample, dict[str, np.ndarray]]]:
     """Yield each sample with its depth maps (h, w) in metres at the network's size, by result.
 
-    `flip_average`, `eval_batch_size` and `shuffle_inputs` are read from the method's settings.
+    `flip_average` and `eval_batch_size` are read from the method's settings.
     """
     s = method.settings
-    if s.shuffle_inputs:
-        samples = _with_next_inputs(samples)
     for batch in _batches(samples, s.eval_batch_size):
         maps = _network_maps(method, graph, runners, batch)
         if s.flip_average:
@@ -95,15 +115,6 @@ def _batches(samples: Iterator[Sample], size: int) -> Iterator[list[Sample]]:
         batch.append(sample)
     if batch:
         yield batch
-
-
-def _with_next_inputs(samples: Iterator[Sample]) -> Iterator[Sample]:
-    """Give each sample the inputs of the next one, the last those of the first."""
-    first = previous = next(samples)
-    for sample in samples:
-        yield dataclasses.replace(previous, inputs=sample.inputs)
-        previous = sample
-    yield dataclasses.replace(previous, inputs=first.inputs)
 
 
 def external_map(settings: Settings, sample: Sample) -> np.ndarray:

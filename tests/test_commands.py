@@ -60,7 +60,7 @@ def assert_figures(found, expected, **tolerance: float) -> None:
 def test_eval_takes_the_network_from_the_trainings_config(capsys, nyu, trained, tmp_path):
     evaluate(nyu, tmp_path, "--train_url", trained, "--limit", 1)
     said = f"depthnet as trained in {trained}/config.yaml: coarse_net eigen, fc_width 16"
-    assert said in capsys.readouterr().err
+    assert f"{said}\n" in capsys.readouterr().out
     line = refusal(capsys, "eval", "--test_data", nyu, "--train_url", trained, "--coarse_net", "modelzoo")
     assert "FinalCoarseNet.ckpt does not fit CoarseNet" in line  # what is given wins
 
@@ -129,7 +129,7 @@ def bundle(nyu, trained, tmp_path_factory) -> Path:
     run("preprocess", "--dataset_path", nyu / "Test", "--train_url", trained, "--output_path", folder / "P")
     (folder / "R").mkdir()
     method = method_of("--train_url", trained, *TINY)
-    _, runners = open_runners(method, str(trained / "ONNX"))
+    runners = open_runners(method, method.graph, str(trained / "ONNX"))
     for i in range(NUM):
         image = np.fromfile(folder / f"P/img_data/{i:05d}_0.bin", np.float32).reshape(1, 3, 228, 304)
         for k, values in enumerate(method.graph.run(runners, {"image": image}).values()):
@@ -245,7 +245,8 @@ def test_infer_of_a_video(trained, tmp_path):
         writer.write(scene(i, 120, 160)[0])
     writer.release()
     index = infer(path, trained / "ONNX", tmp_path / "R")
-    assert index["samples"] == [{"name": "clip", "files": ["clip_depth.mp4"], "frames": 4}]
+    assert index["samples"] == [{"name": "clip", "net": "fine", "files": ["clip_depth.mp4"],
+                                 "frames": 4}]
     video = cv2.VideoCapture(str(tmp_path / "R/clip_depth.mp4"))
     assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(8)
     frames = [video.read() for _ in range(5)]

@@ -14,6 +14,7 @@ import yaml
 
 from src.config import DEFAULT_CONFIG, Settings, load_schema, load_settings
 from src.errors import UserError
+from src.method import build_method
 
 COMMANDS = ("train", "eval", "export", "preprocess", "postprocess", "infer")
 COMMON, METHODS = load_schema()
@@ -245,11 +246,14 @@ def test_an_edited_copy_changes_the_chosen_method_alone(tmp_path, monkeypatch):
 
 def test_eval_takes_the_trained_networks_settings(tmp_path, capsys):
     """Which network it is comes from the training's config.yaml; how to evaluate does not."""
-    settings("--coarse_net", "eigen", "--fc_width", "16", "--limit", "3").write(tmp_path / "config.yaml")
+    settings("--coarse_net", "eigen", "--fc_width", "16", "--limit", "3", "--fine_learning_rate", "0.5",
+             "--loss", "modelzoo").write(tmp_path / "config.yaml")
     argv = ["--train_url", str(tmp_path)]
     read = load_settings("eval", "", argv, trained_in="train_url")
     assert (read.coarse_net, read.fc_width, read.limit) == ("eigen", 16, 0)
-    assert "fc_width 16" in capsys.readouterr().err
+    said = capsys.readouterr()  # of those that decide what the network is; stderr is for mistakes
+    assert said.out == f"depthnet as trained in {tmp_path}/config.yaml: coarse_net eigen, fc_width 16\n"
+    assert said.err == ""
     assert load_settings("eval", "", [*argv, "--fc_width", "32"], trained_in="train_url").fc_width == 32
     elsewhere = ["--train_url", str(tmp_path / "a/b/c")]
     assert load_settings("eval", "", elsewhere, trained_in="train_url").fc_width == 4096
@@ -287,6 +291,14 @@ def test_shorthands_defaults_and_presets_name_settings(method):
     assert named | {name for preset in section.presets.values() for name in preset} <= own
     for preset in section.presets:
         settings("--method", method, "--preset", preset)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_settings_belong_to_networks_that_there_are(method):
+    networks = {"all", *build_method(settings("--method", method)).graph.networks}
+    owners = {o.name: o.network for o in OPTIONS[method] if o.network}
+    assert owners and set(owners.values()) <= networks
+    assert not set(owners) & {o.name for section in COMMON for o in section.options}
 
 
 @pytest.mark.parametrize("key", EVERY_OPTION, ids="-".join)

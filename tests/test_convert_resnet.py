@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from scripts.convert_resnet import main, set_weights
+from scripts.convert_resnet import main
 from src.errors import UserError, run_command
-from src.layers.resnet import ResNet50, torchvision_name
+from src.layers.resnet import ResNet50, set_weights, torchvision_name
 from src.mergedepth.net import MergeNet
 from src.training.checkpoints import load_network, read_checkpoint, save_network
 from tests.resnet_reference import features, random_state

@@ -171,6 +171,14 @@ def test_the_committed_pictures_are_up_to_date(fresh):
         assert path.stat().st_size < 100_000
 
 
+@pytest.mark.slow
+def test_the_committed_picture_of_mergedepth_is_up_to_date(tmp_path):
+    method = build_method(load_settings("draw_networks", "", ["--method", "mergedepth", "--shared_weights"]))
+    (path,) = draw_networks(method, tmp_path)
+    assert path.read_bytes() == (IMAGES / path.name).read_bytes(), (
+        "python scripts/draw_networks.py --method mergedepth --shared_weights --output_dir docs/images")
+
+
 @pytest.mark.parametrize("index, net", [(0, "convResnet"), (1, "hypercolumn")])
 def test_the_numbers_in_the_picture_sum_up(fresh, index, net):
     texts = ["".join(text.itertext()).strip()

@@ -117,7 +117,7 @@ def test_the_manifests_form_is_plain_json():
     saved = json.loads(json.dumps(diamond().as_dict()))
     assert saved["inputs"][1] == {"name": "labels", "dtype": "int32", "shape": [3]}
     assert saved["models"][2] == {
-        "name": "join", "file": "Finaljoin",
+        "name": "join", "file": "Finaljoin", "network": "join",
         "inputs": [{"name": "l", "from": "left:b"}, {"name": "r", "from": "right:a"}],
         "outputs": [{"name": "c", "dtype": "float32", "shape": [2]}]}
     assert saved["results"] == ["join:c", "left:a", "other:a"]
@@ -183,3 +183,61 @@ def test_a_free_dimension_of_an_output_is_one_of_an_input():
     with pytest.raises(ValueError, match="free dimensions .'D'. are of no input"):
         replace(free(), models=(model("m", {"g": "input:grey"}, TensorSpec("d", ("D", "H"))),),
                 results=("m:d",))
+
+
+def view(name: str, source: str, **changes) -> Model:
+    """One of two models that run the network "shared"."""
+    own = {"file": "FinalSharedNet", "inputs": (Wire("in", f"input:{source}"),), "outputs": (A,),
+           "network": "shared", **changes}
+    return Model(name, **own)
+
+
+def twins(*models: Model) -> Graph:
+    return Graph(inputs=(TensorSpec("x", (2,)), TensorSpec("y", (2,)), INT),
+                 models=models or (view("left", "x"), view("right", "y"),
+                                   model("sum", {"l": "left:a", "r": "right:a"}, C)),
+                 results=("right:a",))
+
+
+def test_two_models_run_one_network_on_different_inputs():
+    graph = twins()
+    assert {name: model.name for name, model in graph.networks.items()} == {"shared": "left", "sum": "sum"}
+    assert list(graph.networks) == ["shared", "sum"]
+    assert graph.models_of(("shared",)) == ("left", "right") and graph.models_of(("left",)) == ()
+    assert graph.upto(("right:a",)).networks["shared"].name == "right"
+    runners = {name: lambda x: (2 * x,) for name in ("left", "right")} | {"sum": lambda a, b: (a + b,)}
+    inputs = {name: np.full((1, 2), value) for name, value in (("x", 1.0), ("y", 5.0))}
+    results = replace(graph, results=("left:a", "sum:c")).run(runners, {**inputs, "labels": np.zeros((1, 3))})
+    assert results["left:a"][0, 0] == 2 and results["sum:c"][0, 0] == 12
+
+
+def test_every_model_is_its_own_network_by_default():
+    graph = diamond()
+    assert graph.models_of(("right", "join")) == ("right", "join")
+    assert {name: model.file for name, model in graph.networks.items()} == {
+        "left": "Finalleft", "right": "Finalright", "join": "Finaljoin", "other": "Finalother"}
+
+
+def test_manifests_carry_the_network():
+    saved = json.loads(json.dumps(twins().as_dict()))
+    assert [entry["network"] for entry in saved["models"]] == ["shared", "shared", "sum"]
+    assert Graph.from_dict(saved) == twins()
+    for entry in saved["models"]:
+        del entry["network"]  # as the package wrote them before
+    with pytest.raises(ValueError, match="different files"):
+        Graph.from_dict(saved)
+    saved["models"][1]["file"] = "FinalOtherNet"
+    assert list(Graph.from_dict(saved).networks) == ["left", "right", "sum"]
+
+
+@pytest.mark.parametrize("changes", [
+    {"file": "FinalRightNet"}, {"outputs": (A, B)}, {"inputs": (Wire("image", "input:y"),)},
+    {"inputs": (Wire("in", "input:labels"),)}])
+def test_models_of_one_network_are_one_file(changes):
+    with pytest.raises(ValueError, match="model right must have the file, inputs and outputs of left"):
+        twins(view("left", "x"), view("right", "y", **changes))
+
+
+def test_a_file_holds_one_network():
+    with pytest.raises(ValueError, match="networks shared, right must have different files"):
+        twins(view("left", "x"), view("right", "y", network=None))

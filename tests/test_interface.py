@@ -162,7 +162,7 @@ def check_postprocess(bundle: Path, results: Path, evaluated: Path, tmp_path: Pa
 
 def test_postprocess_of_results_made_in_python_gives_evals_figures(bundle, trained, evaluated, tmp_path):
     method = method_of(trained)
-    _, runners = open_runners(method, str(trained / "ONNX/FinalRefineNet.onnx"))
+    runners = open_runners(method, method.graph, str(trained / "ONNX/FinalRefineNet.onnx"))
     (tmp_path / "R").mkdir()
     for i in range(NUM_TEST):
         inputs = {}
@@ -214,14 +214,17 @@ def test_infer_runs_what_the_named_file_needs_and_no_more(data, trained, evaluat
         "--dummy_height", 20, "--output_dir", tmp_path / "R")
     expected_m = np.load(evaluated / "maps/denoise/test0_raw.npy")
     np.testing.assert_allclose(np.load(tmp_path / "R/test0_raw.npy"), expected_m, rtol=1e-5)
-    with pytest.raises(UserError, match="complete set of FinalDenoiseNet, FinalRefineNet"):
-        open_runners(method_of(trained), str(alone))
+    line = "complete set of FinalDenoiseNet, FinalRefineNet .*no FinalRefineNet.onnx; give .*DenoiseNet.onnx"
+    with pytest.raises(UserError, match=line):
+        open_runners(method_of(trained), method_of(trained).graph, str(alone))
 
 
 def test_what_a_method_of_two_files_cannot_do_is_refused_in_one_line(capsys, data, trained, tmp_path):
     given = ("--method", "dummy", "--output_dir", tmp_path)
-    assert "needs raw depth map and grey picture" in refusal(
-        capsys, "infer", data / "test0_grey.png", trained, *given)
+    line = refusal(capsys, "infer", data / "test0_grey.png", trained, *given)
+    assert line.endswith("dummy needs raw depth map and grey picture for each sample: give "
+                         "RAW_DEPTH_MAP,GREY_PICTURE (files, or folders with equal names), or a list file, "
+                         "one sample a line")
     (tmp_path / "one.txt").write_text(f"{data}/test0_raw.png\n")
     line = refusal(capsys, "infer", tmp_path / "one.txt", trained, *given)
     assert "line 1 names 1 files; each line needs 2" in line

@@ -83,22 +83,24 @@ def test_defaults():
     assert method.own_figures("fine:log_depth", np.ones((2, 3)), sample) == {}
     assert method.net_of("fine:log_depth") == "fine"
     assert method.infer_files == ("picture",) and method.depth_kind == "z"
+    assert method.files_of(method.graph) == ("picture",) and method.inferred == ("fine:log_depth",)
     camera = Intrinsics(2.0, 4.0, 1.5, 1.0, 3, 2)
     points = method.points(np.full((2, 3), 8.0), camera)
     np.testing.assert_allclose(points[0, 2], (8 * 1.0 / 2, 8 * -0.5 / 4, 8))
     with pytest.raises(UserError, match="depthnet needs picture for each sample"):
-        Method.prepare_frame(method, "s", np.zeros((2, 3, 3), np.uint8))
+        Method.prepare_frame(method, "s", {"picture": np.zeros((2, 3, 3), np.uint8)})
 
 
 def test_mirroring_and_placing_belong_together():
     """Decoding the mirrored input's map and mirroring it back fits the picture that it came from."""
     method = method_of()
     rgb = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
-    sample = method.prepare_frame("s", rgb)
+    sample = method.prepare_frame("s", {"picture": rgb})
     twice = method.mirrored(method.mirrored(sample))
     np.testing.assert_array_equal(twice.inputs["image"], sample.inputs["image"])
     np.testing.assert_allclose(method.mirrored(sample).inputs["image"],
-                               method.prepare_frame("m", rgb[:, ::-1]).inputs["image"], atol=1e-6)
+                               method.prepare_frame("m", {"picture": rgb[:, ::-1]}).inputs["image"],
+                               atol=1e-6)
 
 
 def test_programs_that_only_read_files_start_without_mindspore(tmp_path):

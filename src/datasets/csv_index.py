@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from src.datasets.image_files import Header, read_header
-from src.errors import UserError
-
-_SHOWN = 3  # so many of the bad rows are named, the others counted
+from src.errors import UserError, listed
 
 
 def _is_depth(header: Header) -> bool:
@@ -130,9 +128,8 @@ def _check_files(path: str | Path, root: Path, columns: Sequence[str],
     checked = ((line, _problem(root, columns, row, colour_format)) for line, row in numbered)
     problems = [f"row {line}: {wrong}" for line, wrong in checked if wrong]
     if problems:
-        more = f" and {len(problems) - _SHOWN} more rows" if len(problems) > _SHOWN else ""
-        raise UserError(f"{path} {'; '.join(problems[:_SHOWN])}{more}; correct the index or these files "
-                        f"(relative paths start at {root.resolve()})")
+        raise UserError(listed(path, problems, "correct the index or these files (relative paths start at "
+                                               f"{root.resolve()})"))
 
 
 def _problem(root: Path, columns: Sequence[str], row: tuple[str, ...], colour_format: str) -> str | None:

@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from src.datasets.image_files import check_header, read_depth, read_rgb
-from src.errors import UserError
+from src.errors import UserError, listed
 
 TRAIN_UNITS_PER_M = 255.0 / 10.0  # 8-bit PNG: z = value / 255 * 10 m
 TEST_UNITS_PER_M = 1000.0  # 16-bit PNG: millimetres
-_SHOWN = 3  # so many of the bad files are named, the others counted
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,7 @@ def natural_key(text: str) -> tuple[list, str]:
 
 def _report(folder: Path, problems: list[str]) -> None:
     if problems:
-        more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-        raise UserError(f"{folder}: {'; '.join(problems[:_SHOWN])}{more}; add, replace or remove these files")
+        raise UserError(listed(folder, problems, "add, replace or remove these files"))
 
 
 def _checked(root: Path, rows: list[tuple[str, str, str]], units_per_m: float, problems: list[str]) -> Pairs:
@@ -136,30 +134,38 @@ def nyu_test(data_url: str) -> Pairs:
     return _checked(root, rows, TEST_UNITS_PER_M, problems)
 
 
-def read_list(path: str, columns: int, what: str) -> list[tuple[str, ...]]:
+def read_list(path: str, columns: int, what: str, fewest: int | None = None) -> list[tuple[str, ...]]:
     """Read a list file: one sample a line, its files separated by blanks, tabs or commas; # starts a comment.
 
     Paths with blanks go in a line that is separated by tabs or commas.
+
+    Args:
+        path: the list.
+        columns: number of files a line.
+        what: the files are, for messages.
+        fewest: of them a line may leave out the last ones down to so many (none by default).
 
     Raises:
         UserError: the file is missing, empty, or a line (named by its number) has another number of files.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read --data_list {path}: {error}") from None
-    rows = []
+    except OSError as error:
+        raise UserError(f"cannot read the list {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"cannot read the list {path}: it is no text in UTF-8") from None
+    rows, needed = [], f"{columns}" if fewest in (None, columns) else f"{fewest} to {columns}"
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         separator = next((mark for mark in "\t," if mark in line), None)
         fields = tuple(part.strip() for part in line.split(separator) if part.strip())
-        if len(fields) != columns:
+        if not (fewest or columns) <= len(fields) <= columns:
             raise UserError(f"{path} line {number} names {len(fields)} files; "
-                            f"each line needs {columns}: {what}")
+                            f"each line needs {needed}: {what}")
         rows.append(fields)
     if not rows:
-        raise UserError(f"{path} names no samples; each line needs {columns} files: {what}")
+        raise UserError(f"{path} names no samples; each line needs {needed} files: {what}")
     return rows
 
 

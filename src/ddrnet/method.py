@@ -138,17 +138,21 @@ class DDRNet(Method):
         """Raw depth and picture, and the mask where the networks were trained with masks."""
         return ("raw depth", "colour", *(("mask",) if self.settings.has_mask else ()))
 
-    def prepare(self, name: str, files: Sequence[str | Path]) -> Sample:
+    @property
+    def list_columns(self) -> tuple[str, ...]:
+        """An index has the reference depth beside the raw one."""
+        return data_loader.columns_of(self.settings)
+
+    def prepare(self, name: str, files: Mapping[str, Path]) -> Sample:
         """Read raw depth (`depth_scale` units a metre), picture and mask."""
         s = self.settings
-        named = dict(zip(self.infer_files, map(Path, files)))
-        for column, path in named.items():
+        for column, path in files.items():
             check_kind(column, path)
-        rgb = read_rgb(named["colour"])
-        frame = read_frame(named, rgb, s, s.depth_scale)
+        rgb = read_rgb(files["colour"])
+        frame = read_frame(files, rgb, s, s.depth_scale)
         raw_m = within(frame.raw_m, s)
         if not (frame.mask & (raw_m > 0)).any():
-            raise UserError(f"{named['raw depth']} has no reading within {s.low_thres:g} .. {s.up_thres:g} "
+            raise UserError(f"{files['raw depth']} has no reading within {s.low_thres:g} .. {s.up_thres:g} "
                             "mm inside the mask; check --depth_scale, --low_thres and --up_thres")
         mask = frame.mask if s.has_mask else fill_holes(np.rint(raw_m * MM).astype(np.uint16)) > 0
         return Sample(name, data_loader.network_inputs(frame, s, self.stride), rgb,

@@ -33,7 +33,7 @@ def export(method: Method) -> None:
     """
     s = method.settings
     set_up_device(s)
-    known = [model.name for model in method.graph.models]
+    known = method.graph.networks
     unknown = [name for name in s.export_nets if name not in known]
     if unknown:
         raise UserError(f"--export_nets {','.join(unknown)} is not known: {method.name} has "
@@ -42,11 +42,11 @@ def export(method: Method) -> None:
         raise UserError("AIR is written by MindSpore's Ascend backend only, and there is no Ascend device "
                         "here; give --file_format MINDIR,ONNX")
     networks = method.build_networks()
-    for model in method.graph.models:
-        if s.export_nets and model.name not in s.export_nets:
+    for name, model in known.items():
+        if s.export_nets and name not in s.export_nets:
             continue
-        network = networks[model.name]
-        load_network(network, trained_path(method, model.name, networks))
+        network = networks[name]
+        load_network(network, trained_path(method, name, networks))
         network.set_train(False)
         for file_format in s.file_format:
             path = Path(s.train_url) / FOLDERS[file_format] / f"{model.file}.{file_format.lower()}"

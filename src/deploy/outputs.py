@@ -40,11 +40,17 @@ def color_picture(depth_m: np.ndarray, seen: np.ndarray, settings: Settings) -> 
     return np.hstack([colorize_depth(depth_m, seen, low, high), depth_bar(depth_m.shape[0], low, high)])
 
 
-def write_outputs(method: Method, sample: Sample, depth_m: np.ndarray, seen: np.ndarray,
+def write_outputs(method: Method, sample: Sample, stem: str, depth_m: np.ndarray, seen: np.ndarray,
                   camera: Intrinsics | None) -> dict:
     """Write the files that `--save` names for one full-size map; return what index.json says of them.
 
-    Where the network has not looked (outside `seen`) files hold 0, which means no reading.
+    Args:
+        method: gives points, normals and the settings.
+        sample: with the picture that the map belongs to.
+        stem: what the files' names begin with.
+        depth_m: (H, W) metres.
+        seen: (H, W) bool, where the network has looked; elsewhere files hold 0, which means no reading.
+        camera: of the picture.
 
     Raises:
         UserError: a normal map or point cloud is asked for and no camera is known.
@@ -52,14 +58,14 @@ def write_outputs(method: Method, sample: Sample, depth_m: np.ndarray, seen: np.
     s = method.settings
     folder = Path(s.output_dir)
     depth_m = np.where(seen, depth_m, 0).astype(np.float32)
-    entry = {"name": sample.name, "files": [], "seen_share": float(seen.mean())}
+    entry = {"files": [], "seen_share": float(seen.mean())}
     if camera is None and method.needs_camera and {"normal", "ply"} & set(s.save):
         raise UserError(f"{sample.name}: a normal map or point cloud needs the camera, and the picture's "
                         "EXIF has no focal length; give --fx_px or --fov_deg")
     writers = {"npy": _write_npy, "png": _write_png, "color": _write_color, "normal": _write_normals,
                "ply": _write_points}
     for kind in s.save:
-        entry["files"].append(writers[kind](folder / sample.name, method, sample, depth_m, seen, camera).name)
+        entry["files"].append(writers[kind](folder / stem, method, sample, depth_m, seen, camera).name)
     if camera is not None:
         entry["camera"] = {name: getattr(camera, name) for name in ("fx_px", "fy_px", "cx_px", "cy_px")}
     return entry

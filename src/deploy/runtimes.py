@@ -83,31 +83,23 @@ def onnx_runner(path: Path) -> Runner:
     return _checked(run, path, [tuple(value.shape) for value in session.get_inputs()])
 
 
-def open_runners(method: Method, model: str) -> tuple[Graph, dict[str, Runner]]:
-    """Return the part of the method's graph that makes one depth map, and a runner for each of its models.
+def graph_of(method: Method, model: str) -> Graph:
+    """Return the part of the method's graph that makes the depth which a model gives.
 
     Args:
-        method: whose graph to run.
-        model: a folder of a training, of checkpoints or of exported files: it gives the graph's first result.
+        method: whose graph it is.
+        model: a folder of a training, of checkpoints or of exported files: it gives `Method.inferred`.
             Or an `.onnx`, `.mindir` or `.ckpt` file of one of the graph's models: it gives that model's
-            result; the models before it are its neighbours. `--ckpt` names checkpoints that are elsewhere.
+            result.
 
     Raises:
-        UserError: nothing usable is there (what was looked for is named).
+        UserError: there is no such folder or file, or it is none of the method's models.
     """
     path = Path(model)
     if path.is_dir():
-        graph = method.graph.upto(method.graph.results[:1])
-        return graph, _runners_of_folder(method, graph, path)
+        return method.graph.upto(method.inferred)
     if not path.is_file():
-        raise UserError(f"no model {path}: give a folder of checkpoints, an .onnx or a .mindir file")
-    graph = _graph_of_file(method, path)
-    if path.suffix == ".ckpt":
-        return graph, _from_checkpoints(method, graph, path.parent)
-    return graph, _from_files(method, graph, path.parent, path.suffix)
-
-
-def _graph_of_file(method: Method, path: Path) -> Graph:
+        raise UserError(f"no model {path}: give a folder of models, or a .ckpt, .onnx or .mindir file")
     owners = [m.name for m in method.graph.models if path.stem in (m.file, f"{m.file}_rank0")]
     results = method.graph.results_of(tuple(owners))
     if not results:
@@ -117,23 +109,64 @@ def _graph_of_file(method: Method, path: Path) -> Graph:
     return method.graph.upto(results[:1])
 
 
+def open_runners(method: Method, graph: Graph, model: str) -> dict[str, Runner]:
+    """Return a runner for each model of a part of the graph.
+
+    Args:
+        method: whose graph to run.
+        graph: the part, see `graph_of`.
+        model: the folder of its models, or the file of the last one, beside which the others are. `--ckpt`
+            names checkpoints that are elsewhere.
+
+    Raises:
+        UserError: nothing usable is there (what was looked for is named).
+    """
+    path = Path(model)
+    if path.is_dir():
+        return _runners_of_folder(method, graph, path)
+    if path.suffix == ".ckpt":
+        return _from_checkpoints(method, graph, path.parent)
+    return _from_files(method, graph, path.parent, path.suffix)
+
+
 def _runners_of_folder(method: Method, graph: Graph, folder: Path) -> dict[str, Runner]:
     """Take the first kind of model in the folder; of a training its checkpoints, which are never stale."""
     if method.settings.ckpt:
         return _from_checkpoints(method, graph, folder / "Ckpt" if (folder / "Ckpt").is_dir() else folder)
-    stems = [model.file for model in graph.models]
-    for candidate, suffix in ((folder, ".onnx"), (folder, ".mindir"), (folder, ".ckpt"),
-                              (folder / "Ckpt", ".ckpt"), (folder / "ONNX", ".onnx"),
-                              (folder / "MindIR", ".mindir")):
-        if _complete(candidate, stems, suffix):
-            return (_from_checkpoints(method, graph, candidate) if suffix == ".ckpt"
-                    else _from_files(method, graph, candidate, suffix))
-    raise UserError(f"{folder} holds no complete set of {', '.join(stems)} as .ckpt, .onnx or .mindir")
+    places = ((folder, ".onnx"), (folder, ".mindir"), (folder, ".ckpt"), (folder / "Ckpt", ".ckpt"),
+              (folder / "ONNX", ".onnx"), (folder / "MindIR", ".mindir"))
+    for place, suffix in places:
+        if not _missing(graph, place, suffix):
+            return (_from_checkpoints(method, graph, place) if suffix == ".ckpt"
+                    else _from_files(method, graph, place, suffix))
+    hints = (_incomplete(method, graph, place, suffix) for place, suffix in places)
+    raise UserError(f"{folder} holds no complete set of {', '.join(_stems(graph))} as .ckpt, .onnx or "
+                    f".mindir{next(filter(None, hints), '')}")
 
 
-def _complete(folder: Path, stems: list[str], suffix: str) -> bool:
+def _stems(graph: Graph) -> list[str]:
+    return [model.file for model in graph.networks.values()]
+
+
+def _file(folder: Path, stem: str, suffix: str) -> Path | None:
     ends = (suffix, f"_rank0{suffix}") if suffix == ".ckpt" else (suffix,)
-    return all(any((folder / f"{stem}{end}").is_file() for end in ends) for stem in stems)
+    return next((path for end in ends if (path := folder / f"{stem}{end}").is_file()), None)
+
+
+def _missing(graph: Graph, folder: Path, suffix: str) -> list[str]:
+    return [f"{stem}{suffix}" for stem in _stems(graph) if _file(folder, stem, suffix) is None]
+
+
+def _incomplete(method: Method, graph: Graph, folder: Path, suffix: str) -> str:
+    """Say what a folder with some of the models lacks, and which one of them makes depth without it."""
+    missing = _missing(graph, folder, suffix)
+    if len(missing) == len(_stems(graph)):
+        return ""
+    alone = [_file(folder, method.graph.model(result.split(":", 1)[0]).file, suffix)
+             for result in method.graph.results
+             if not _missing(method.graph.upto((result,)), folder, suffix)]
+    hint = f"; give {alone[0]} as MODEL for its depth alone" if alone else ""
+    return f": {folder} has no {', '.join(missing)}{hint}"
 
 
 def _from_files(method: Method, graph: Graph, folder: Path, suffix: str) -> dict[str, Runner]:
@@ -142,13 +175,13 @@ def _from_files(method: Method, graph: Graph, folder: Path, suffix: str) -> dict
         raise UserError(f"models end in .ckpt, .onnx or .mindir, not {suffix or 'nothing'}")
     if suffix == ".mindir":
         _set_up_device(method)
-    runners = {}
-    for model in graph.models:
+    opened: dict[str, Runner] = {}
+    for name, model in graph.networks.items():
         path = folder / f"{model.file}{suffix}"
         if not path.is_file():
             raise UserError(f"model {model.name} of the graph is missing: {path}")
-        runners[model.name] = openers[suffix](path)
-    return runners
+        opened[name] = openers[suffix](path)
+    return {model.name: opened[model.network] for model in graph.models}
 
 
 def _from_checkpoints(method: Method, graph: Graph, folder: Path) -> dict[str, Runner]:

@@ -78,12 +78,13 @@ class DepthNet(Method):
         """Return the test pairs."""
         return data_loader.open_eval(self.settings)
 
-    def prepare(self, name: str, files: Sequence[str | Path]) -> Sample:
+    def prepare(self, name: str, files: Mapping[str, Path]) -> Sample:
         """Read one picture."""
-        return self.prepare_frame(name, read_rgb(files[0]))
+        return self.prepare_frame(name, {"picture": read_rgb(files["picture"])})
 
-    def prepare_frame(self, name: str, rgb: np.ndarray) -> Sample:
+    def prepare_frame(self, name: str, pictures: Mapping[str, np.ndarray]) -> Sample:
         """Take one picture."""
+        rgb = pictures["picture"]
         return Sample(name, {"image": data_loader.network_image(rgb, self.settings.fit)}, rgb)
 
     def mirrored(self, sample: Sample) -> Sample:

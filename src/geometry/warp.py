@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from mindspore import ops
 
-from src.geometry.tensors import back_project, pinhole_rays
-
 # Nothing is nearer than a millimetre: keeps quotients by depth, and their gradients, finite.
 MIN_DEPTH_M = 1.0e-3
 # More than float32 rounds a projection by (1e-4 px at 1242 px): a border pixel mapped to itself is inside.
@@ -22,23 +20,6 @@ _TOLERANCE_PX = 1.0e-3
 def has_depth(depth_m):
     """Return where depth is a reading, bool of the same shape: finite and at least a millimetre."""
     return ops.logical_and(depth_m >= MIN_DEPTH_M, ops.isfinite(depth_m))
-
-
-def project(points, camera):
-    """Return the place (N, 2, H, W) of points in the image: u to the right, v downwards, in pixels.
-
-    Points that no camera sees (at or behind its plane, or not finite) get (-1, -1), outside of any image.
-
-    Args:
-        points: (N, 3, H, W) metres in the camera's frame.
-        camera: (N, 4) fx, fy, cx, cy in pixels.
-    """
-    fx, fy, cx, cy = camera.reshape((-1, 4, 1, 1)).split(1, axis=1)
-    x, y, z = points.split(1, axis=1)
-    ahead = has_depth(z)
-    z = ops.where(ahead, z, ops.ones_like(z))
-    pixels_uv = ops.concat((fx * x / z + cx, fy * y / z + cy), 1)
-    return ops.where(ahead, pixels_uv, ops.full_like(pixels_uv, -1.0))
 
 
 def transform(points, pose):
@@ -97,28 +78,6 @@ def warp_stereo(other_image, depth_m, focal_baseline_px_m, sign: float, cx_shift
     u = columns + cx_shift_px.reshape((-1, 1, 1, 1)) + sign * disp_px
     seen, inside = sample(other_image, ops.concat((u, rows * ops.ones_like(u)), 1))
     return seen, inside * exists.astype(inside.dtype)
-
-
-def warp_pose(other_image, depth_m, camera, other_camera, pose):
-    """Return another view's image as this view sees it, for cameras anywhere.
-
-    Args:
-        other_image: (N, C, H', W'), finite.
-        depth_m: of this view, (N, 1, H, W).
-        camera: this view's, (N, 4) fx, fy, cx, cy in pixels.
-        other_camera: the other view's, (N, 4).
-        pose: (N, 4, 4), takes a point of this camera's frame to the other's.
-
-    Returns:
-        seen (N, C, H, W) and valid (N, 1, H, W) as of `warp_stereo`, and the points' depth in the other
-        camera (N, 1, H, W) in metres, for `visible`.
-    """
-    exists = has_depth(depth_m)
-    depth_m = ops.where(exists, depth_m, ops.ones_like(depth_m))
-    rays = pinhole_rays(camera, depth_m.shape[2], depth_m.shape[3])
-    points = transform(back_project(depth_m, rays), pose)
-    seen, inside = sample(other_image, project(points, other_camera))
-    return seen, inside * exists.astype(inside.dtype), points[:, 2:]
 
 
 def visible(depth_m, seen_depth_m, margin: float):

@@ -3,9 +3,13 @@
 """The ResNet-50 encoder, in torchvision's form so that its pre-trained weights load."""
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import HeNormal
 
+from src.errors import UserError
 from src.layers.circular import CircularConv2d, CircularPad
 
 _EXPANSION = 4  # of a bottleneck's outputs over its inner channels
@@ -142,3 +146,32 @@ def torchvision_name(name: str) -> str:
     """Return what torchvision calls a parameter of `ResNet50`: "bn1.gamma" is its "bn1.weight"."""
     cell, _, parameter = name.rpartition(".")
     return f"{cell}.{_TORCH_SUFFIXES.get(parameter, parameter)}"
+
+
+def set_weights(encoder: ResNet50, state: Mapping[str, np.ndarray]) -> list[str]:
+    """Set an encoder's parameters to those of a torchvision state dict.
+
+    Returns:
+        the names of the classifier's tensors, which have no place in the encoder.
+
+    Raises:
+        UserError: a tensor is missing, unknown or of another shape; then the encoder is unchanged.
+    """
+    parameters = {torchvision_name(p.name): p for p in encoder.get_parameters()}
+    classifier = [name for name in state if name.startswith("fc.")]
+    missing = [name for name in parameters if name not in state]
+    unknown = [name for name in state
+               if name not in (*parameters, *classifier) and not name.endswith(".num_batches_tracked")]
+    if missing or unknown:
+        found = [f"{len(names)} {what} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+                 for names, what in ((missing, "tensors missing"), (unknown, "unknown")) if names]
+        raise UserError(f"it is no ResNet-50 of torchvision: {', '.join(found)}")
+    for name, parameter in parameters.items():
+        if state[name].shape != parameter.shape:
+            raise UserError(f"it is no ResNet-50 of torchvision: {name} is {state[name].shape}, not "
+                            f"{parameter.shape}")
+        if state[name].dtype.kind != "f":
+            raise UserError(f"{name} is {state[name].dtype}, not floating point")
+    for name, parameter in parameters.items():
+        parameter.set_data(Tensor(state[name], parameter.dtype))
+    return classifier

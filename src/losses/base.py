@@ -11,8 +11,7 @@ class Objective(nn.Cell):
 
     The loss is `sum_t weight_t * sum_t / count_t`, where sums and counts run over all samples of a step: of
     all micro-batches and all ranks. Therefore the counts must depend on the batch alone (its masks), never
-    on a
-    prediction: then they are known before the forward pass and one pass suffices. A term whose support
+    on a prediction: then they are known before the forward pass and one pass suffices. A term whose support
     depends on the prediction divides inside each image and counts images.
 
     Attributes:

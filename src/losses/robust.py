@@ -26,7 +26,7 @@ def l2_sum(error, valid):
 def berhu_sum(error, valid):
     """Return the sum of the reverse Huber loss (Laina et al. 2016, eq. 2); arguments as of `l1_sum`.
 
-    |x| up to c, (x^2 + c^2) / (2 c) beyond, with c a fifth of the largest valid |error| of this batch. To
+    |x| up to c, (x^2 + c^2) / (2 c) beyond, with c a fifth of the largest valid |error| among these. To
     the gradient c is a constant. It is that of one micro-batch on one rank: the sums of a batch's parts do
     not add up to the whole's.
     """

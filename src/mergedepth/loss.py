@@ -174,7 +174,7 @@ class SupervisedObjective(StereoObjective):
     """Phase 1: [alpha (S_L + S_R) + gamma (C_L + C_R)] / (2 (alpha + gamma)), plus smoothness.
 
     `su_left` is the `supervised_loss` ("l2" in m^2, "l1" or "berhu" in m) of the left depth over all pixels
-    with a reading, and counts these; `su_right` likewise.
+    with a reading, and counts these; `su_right` likewise, with a threshold of its own where it is berHu.
 
     Raises:
         UserError: alpha and gamma are both 0.

@@ -3,13 +3,18 @@
 """mergedepth's network: a ResNet-50 encoder and a decoder of up-projections; one for each view."""
 from __future__ import annotations
 
+import math
+
 from mindspore import nn, ops
+from mindspore.common.initializer import HeUniform
 
 from src.layers.resnet import ImageNetNormalization, ResNet50, batch_norm, conv
 from src.layers.upproject import FastUnpoolConv5x5, UpProject
 from src.layers.upsample import UpConv2x2
 
 UPSAMPLING = ("deconv", "unpool")
+# The framework's of the source. A start by the one output channel (fan-out) would saturate the sigmoid.
+_TORCH_START = HeUniform(negative_slope=math.sqrt(5), mode="fan_in", nonlinearity="leaky_relu")
 
 
 class DecoderStep(nn.Cell):
@@ -57,6 +62,8 @@ class MergeNet(nn.Cell):
         fullscale: predict at the image's size (a fifth step in the decoder) instead of half of it.
         width: times all numbers of channels, 1 as published; see `ResNet50`.
         upsampling: "deconv" or "unpool", see `DecoderStep`.
+        start: output that the network starts around, in (0, 1). The source's head has no bias, so that it
+            starts at 0.5, several times as far as most of a street is; a fixed offset changes that.
         imagenet_stats: normalise the image as pre-trained encoders expect; the source does not, though its
             encoder is pre-trained.
 
@@ -70,11 +77,12 @@ class MergeNet(nn.Cell):
     stride = 32
 
     def __init__(self, fullscale: bool = False, width: float = 1.0, upsampling: str = "deconv",
-                 imagenet_stats: bool = False):
+                 start: float = 0.5, imagenet_stats: bool = False):
         super().__init__()
         if upsampling not in UPSAMPLING:
             raise ValueError(f"upsampling {upsampling!r} is none of {UPSAMPLING}")
         self.fullscale = fullscale
+        self.offset = math.log(start / (1.0 - start))
         self.normalize = ImageNetNormalization() if imagenet_stats else nn.Identity()
         self.encoder = ResNet50(width)
         quarter, eighth, sixteenth, last = self.encoder.channels
@@ -86,7 +94,8 @@ class MergeNet(nn.Cell):
         self.step4 = DecoderStep(channels // 8, quarter, upsampling)
         if fullscale:
             self.step5 = DecoderStep(channels // 16, 0, upsampling)
-        self.head = conv(channels // (32 if fullscale else 16), 1, 3)
+        self.head = nn.Conv2d(channels // (32 if fullscale else 16), 1, 3, pad_mode="pad", padding=1,
+                              weight_init=_TORCH_START)
 
     def construct(self, image):
         """Predict depth."""
@@ -97,4 +106,4 @@ class MergeNet(nn.Cell):
         x = self.step4(x, quarter)                              # (N, 64, H/2, W/2)
         if self.fullscale:
             x = self.step5(x)                                   # (N, 32, H, W)
-        return ops.sigmoid(self.head(x))
+        return ops.sigmoid(self.head(x) + self.offset)

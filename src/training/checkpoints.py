@@ -120,8 +120,8 @@ def save_network(network: nn.Cell, path: Path, prefix: str,
 
 def file_stem(method: Method, net: str) -> str:
     """Return the file stem of a network, such as FinalCoarseNet."""
-    stems = {model.name: model.file for model in method.graph.models}
-    return stems.get(net, f"Final{net.capitalize()}Net")
+    exported = method.graph.networks
+    return exported[net].file if net in exported else f"Final{net.capitalize()}Net"
 
 
 def named_paths(settings: Settings, networks: Mapping[str, object]) -> dict[str, Path]:
@@ -160,17 +160,18 @@ def trained_path(method: Method, net: str, networks: Mapping[str, object],
 
 
 def load_trained(method: Method, graph: Graph, folder: Path | None = None) -> dict[str, nn.Cell]:
-    """Build the networks of a graph's models and load their checkpoints, strictly.
+    """Build the networks of a graph and load their checkpoints, strictly and each once.
+
+    Returns:
+        the network that each model runs, by the model's name.
 
     Raises:
         UserError: a checkpoint is missing or does not match.
     """
     networks = method.build_networks()
-    loaded = {}
-    for model in graph.models:
-        load_network(networks[model.name], trained_path(method, model.name, networks, folder))
-        loaded[model.name] = networks[model.name]
-    return loaded
+    for name in graph.networks:
+        load_network(networks[name], trained_path(method, name, networks, folder))
+    return {model.name: networks[model.network] for model in graph.models}
 
 
 def save_state(path: Path, parameters: Mapping[str, Parameter], progress: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,10 @@ from src.datasets.loader import Batch, TrainLoader
 from src.errors import UserError
 from src.evaluation import Evaluation, chosen_protocols
 from src.files import write_json
-from src.method import Stage
+from src.graph import Graph
+from src.method import Method, Sample, Stage
 from src.prediction import network_runners, predict, read_samples
 from src.training import checkpoints
-from src.training.schedule import learning_rates
 from src.training.step import TrainStep
 
 if TYPE_CHECKING:
@@ -29,20 +29,48 @@ if TYPE_CHECKING:
 _HIGHER_IS_BETTER = ("delta1", "delta2", "delta3")
 
 
+def _measured_graph(method: Method, stage: Stage) -> Graph | None:
+    """Return the part of the graph that makes a stage's results, or None where it has none."""
+    results = method.graph.results_of(method.graph.models_of(stage.trained))
+    return method.graph.upto(results) if results else None
+
+
+def open_validation(method: Method, stages: Iterable[Stage]) -> tuple[Sequence[Sample] | None, list[str]]:
+    """Return what the stages are validated on, or None, and lines for the log that say why there is nothing.
+
+    Raises:
+        UserError: the settings ask for a validation that cannot be.
+    """
+    s = method.settings
+    if not any(_measured_graph(method, stage) for stage in stages):
+        return None, []
+    chosen_protocols(method)  # a wrong name would else be found after the first stage
+    try:
+        samples = method.validation_samples()
+    except UserError as error:
+        if s.eval_every or any(s.given(name) for name in method.validation_settings):
+            raise
+        return None, [f"no validation: {error}"]
+    if samples is None and s.eval_every:
+        raise UserError("--eval_every needs validation samples: name their list with --val_list")
+    return samples, [] if samples is not None else ["no validation: --data_list has no --val_list beside it"]
+
+
 class StageLoop:
     """The steps of one stage, with their logs, validations and checkpoints.
 
     Args:
-        trainer: the training that the stage belongs to; its log is None on all ranks but 0.
+        trainer: the training that the stage belongs to; its log and its validation samples are None on all
+            ranks but 0.
         stage: what is trained.
         step: one optimizer step of it.
         loader: its batches.
-        total: number of steps.
+        rates: the learning rate of each of its steps.
         done: names of the stages before it.
     """
 
-    def __init__(self, trainer: Trainer, stage: Stage, step: TrainStep, loader: TrainLoader, total: int,
-                 done: tuple[str, ...]):
+    def __init__(self, trainer: Trainer, stage: Stage, step: TrainStep, loader: TrainLoader,
+                 rates: np.ndarray, done: tuple[str, ...]):
         self.trainer = trainer
         self.method = trainer.method
         self.settings = trainer.settings
@@ -50,29 +78,12 @@ class StageLoop:
         self.stage = stage
         self.step = step
         self.loader = loader
-        self.total = total
+        self.rates = rates
+        self.total = len(rates)
         self.done = done
-        self.rates = learning_rates(stage.learning_rate, total, self.settings.replace(**stage.overrides))
         self.seconds = {"wait": 0.0, "step": 0.0, "rest": 0.0}
-        graph = self.method.graph
-        results = graph.results_of(stage.trained)
-        self.graph = graph.upto(results) if results else None
-        self.validation_samples = self._open_validation() if self.log and self.graph else None
-
-    def _open_validation(self):
-        s = self.settings
-        try:
-            samples = self.method.validation_samples()
-        except UserError as error:
-            if s.eval_every or any(s.given(name) for name in self.method.validation_settings):
-                raise
-            self.log.say(f"no validation: {error}")
-            return None
-        if samples is None and s.eval_every:
-            raise UserError("--eval_every needs validation samples: name their list with --val_list")
-        if samples is None:
-            self.log.say("no validation: --data_list has no --val_list beside it")
-        return samples
+        self.graph = _measured_graph(self.method, stage)
+        self.validation_samples = trainer.validation_samples if self.graph else None
 
     def run(self, first: int) -> None:
         """Train from step `first` (0-based) to the end; save the final checkpoints."""
@@ -165,7 +176,7 @@ class StageLoop:
             self.step.put(kept)
 
     def _predictions(self, limit: int):
-        runners = network_runners({m.name: self.trainer.networks[m.name] for m in self.graph.models})
+        runners = network_runners({m.name: self.trainer.networks[m.network] for m in self.graph.models})
         samples = read_samples(self.method, self.validation_samples, limit)
         return predict(self.method, self.graph, runners, samples)
 

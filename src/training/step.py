@@ -12,7 +12,6 @@ from mindspore import Parameter, nn, ops
 
 from src.config import Settings
 from src.method import Stage
-from src.training.schedule import learning_rates
 
 _SCALE_WINDOW = 1000  # steps without overflow after which the loss scale doubles
 
@@ -33,10 +32,10 @@ def _param_groups(stage: Stage, networks: Mapping[str, nn.Cell], settings: Setti
 
 
 def build_optimizer(stage: Stage, networks: Mapping[str, nn.Cell], settings: Settings,
-                    total_steps: int) -> nn.Optimizer:
+                    rates: np.ndarray) -> nn.Optimizer:
     """Return Adam or SGD with momentum over the stage's trained networks, with the schedule built in."""
     s = settings
-    groups = _param_groups(stage, networks, s, learning_rates(stage.learning_rate, total_steps, s))
+    groups = _param_groups(stage, networks, s, rates)
     if s.optimizer == "sgd":
         return nn.Momentum(groups, learning_rate=stage.learning_rate, momentum=s.momentum)
     return nn.Adam(groups, learning_rate=stage.learning_rate, beta1=s.beta1, beta2=s.beta2, eps=s.epsilon)
@@ -49,7 +48,7 @@ class TrainStep(nn.Cell):
         stage: objective and trained networks.
         networks: all networks by name; their parameters' names start with the network's.
         settings: optimizer, clipping, accumulation, precision.
-        total_steps: length of the learning rate's course.
+        rates: the learning rate of each step, before the groups' factors.
         ranks: number of processes that train together (data parallel).
 
     Calling it with the columns of `accumulate_steps` micro-batches makes one step and returns
@@ -57,11 +56,11 @@ class TrainStep(nn.Cell):
     the update was made (False where O2's gradients overflowed).
     """
 
-    def __init__(self, stage: Stage, networks: Mapping[str, nn.Cell], settings: Settings, total_steps: int,
+    def __init__(self, stage: Stage, networks: Mapping[str, nn.Cell], settings: Settings, rates: np.ndarray,
                  ranks: int = 1):
         super().__init__(auto_prefix=False)
         self.objective = stage.objective
-        self.optimizer = build_optimizer(stage, networks, settings, total_steps)
+        self.optimizer = build_optimizer(stage, networks, settings, rates)
         self.parameters = self.optimizer.parameters
         self.weights = ms.Tensor(np.array(stage.objective.weights, np.float32))
         self.grad_clip = settings.grad_clip

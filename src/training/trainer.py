@@ -1,19 +1,22 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A training: its stages in order, what each starts from, and exact resuming."""
+"""A training: its stages in order, and exact resuming."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import mindspore as ms
 
 from src.datasets.loader import TrainLoader
 from src.errors import UserError
-from src.method import Method, Stage
+from src.method import Method, Sample, Stage
 from src.training import checkpoints
 from src.training.device import set_up_device
 from src.training.logs import RunLog
-from src.training.stage_loop import StageLoop
+from src.training.schedule import check_decay, learning_rates
+from src.training.stage_loop import StageLoop, open_validation
+from src.training.start import Start, load_needed, load_start
 from src.training.step import TrainStep
 
 # Settings that may change between a run and its resuming without changing a weight.
@@ -44,6 +47,7 @@ class Trainer:
     def __init__(self, method: Method, rank: int = 0, ranks: int = 1):
         self.method = method
         self.settings = method.settings
+        check_decay(self.settings)
         self.rank = rank
         self.ranks = ranks
         self.folder = Path(self.settings.train_url)
@@ -57,6 +61,7 @@ class Trainer:
         self.trained: set[str] = set()
         self.best: dict[str, float] = {}
         self.log: RunLog | None = None
+        self.validation_samples: Sequence[Sample] | None = None
 
     def _chosen_stages(self) -> tuple[str, ...]:
         names = self.method.stage_names
@@ -70,19 +75,23 @@ class Trainer:
         """Train all chosen stages."""
         stored, progress = checkpoints.read_state(self.last) if self.settings.resume else ({}, {})
         done = tuple(progress.get("done", ()))
-        self.trained = set(progress.get("trained", ()))
         self.best = progress.get("best", {})
         loaders = {name: self._open(name) for name in self.stage_names if name not in done}
         stages = {name: self.method.build_stage(name, self.networks) for name in loaders}
         if progress:
             self._compare(progress, loaders)
-        notes = self._load_start() if not progress else []
-        self._load_needed(stages)
-        if self.rank == 0:  # a mistake above must not overwrite an earlier training's records
+        # the stored weights win over those that the run began with
+        start = Start(set(progress["trained"])) if progress else load_start(self.settings, self.networks)
+        load_needed(self.method, self.networks, stages.values(), start)
+        self.trained = set(start.whole)
+        if self.rank == 0:
+            self.validation_samples, why_none = open_validation(self.method, stages.values())
+            start.notes.extend(why_none)
+            # a mistake up to here must not overwrite an earlier training's records
             self._start_log({name: progress["step"] if name == progress.get("stage") else 0
                              for name in stages})
         try:
-            for note in notes if self.log else []:
+            for note in start.notes if self.log else []:
                 self.log.say(note)
             for name, stage in stages.items():
                 resumed = progress if progress.get("stage") == name else {}
@@ -113,34 +122,6 @@ class Trainer:
             raise UserError(f"--resume needs the settings of the run in {self.folder}; changed: "
                             f"{'; '.join(changed)}. Use them again, or start anew with --pre_trained")
 
-    def _load_start(self) -> list[str]:
-        """Load `--pre_trained` into the networks it names; return lines on what starts anew."""
-        notes = []
-        for entry in self.settings.pre_trained:
-            name, equals, path = entry.partition("=")
-            if not equals:
-                name, path = next(iter(self.networks)), entry
-            if name not in self.networks:
-                raise UserError(f"--pre_trained {entry}: {name} is none of {', '.join(self.networks)}")
-            skipped = checkpoints.load_network(self.networks[name], path, f"{name}.",
-                                               self.settings.allow_partial)
-            if skipped:
-                notes.append(f"{name}: {len(skipped)} parameters are not in {path} and start anew: "
-                             f"{', '.join(skipped)}")
-            else:
-                self.trained.add(name)
-        return notes
-
-    def _load_needed(self, stages: dict[str, Stage]) -> None:
-        """Load the networks that stages build on, unless an earlier stage of this run trains them."""
-        ready = set(self.trained)
-        for stage in stages.values():
-            for name in stage.needs:
-                if name not in ready:
-                    path = checkpoints.trained_path(self.method, name, self.networks)
-                    checkpoints.load_network(self.networks[name], path, f"{name}.")
-            ready |= {*stage.needs, *stage.trained}
-
     def _open(self, stage: str) -> TrainLoader:
         s = self.settings
         return TrainLoader(self.method.train_samples(stage), s.batch_size, s.seed, s.num_parallel_workers,
@@ -149,16 +130,18 @@ class Trainer:
     def _train_stage(self, stage: Stage, loader: TrainLoader, done: tuple[str, ...], stored: dict,
                      progress: dict) -> None:
         s = self.settings.replace(**stage.overrides)
+        steps_per_epoch = max(1, loader.batches_per_epoch // s.accumulate_steps)
         for net, network in self.networks.items():
             for parameter in network.get_parameters():
                 parameter.requires_grad = net in stage.trained and _learns(parameter)
-        total = stage.steps or stage.epochs * max(1, loader.batches_per_epoch // s.accumulate_steps)
+        total = stage.steps or stage.epochs * steps_per_epoch
         total = min(total, s.max_steps) if s.max_steps else total
         self._check_length(stage, s.lr_schedule, total, progress)
-        step = TrainStep(stage, self.networks, s, total, self.ranks)
+        rates = learning_rates(stage.learning_rate, total, s, steps_per_epoch)
+        step = TrainStep(stage, self.networks, s, rates, self.ranks)
         if stored:
             checkpoints.restore({**self.network_parameters(), **step.state()}, stored, self.last)
-        StageLoop(self, stage, step, loader, total, done).run(progress.get("step", 0))
+        StageLoop(self, stage, step, loader, rates, done).run(progress.get("step", 0))
         # the averages are what is saved as final, so later stages build on them
         step.put({average_of: average.asnumpy() for average_of, average in step.averaged().items()})
         self.trained |= {*stage.trained, *stage.needs}

@@ -139,7 +139,7 @@ def test_few_bad_rows_are_named_and_the_others_counted(root):
     assert f"relative paths start at {root}" in two
     many = refusal(written(root, empty, text, missing, missing, missing))
     assert "row 1: colour empty.png is empty; row 2: colour text.png is neither JPEG nor PNG; row 3:" in many
-    assert "row 4" not in many and " and 2 more rows; " in many
+    assert "row 4" not in many and " and 2 more; " in many
 
 
 @pytest.mark.parametrize("lines", [[], ["", " "], ["raw,reference,colour,mask"]])

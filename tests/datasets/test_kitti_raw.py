@@ -13,7 +13,7 @@ from PIL import Image
 
 from src.datasets.kitti.calibration import read_calibration
 from src.datasets.kitti.frame_lists import FrameId, read_frame_list
-from src.datasets.kitti.raw import open_frames, split_by_drive
+from src.datasets.kitti.raw import StereoFrames, open_frames, split_by_drive
 from src.datasets.kitti.velodyne import project, read_scan
 from src.errors import UserError
 from tests.kitti_files import DATE, DRIVE, HEIGHT, WIDTH, projected, write_calibration, write_frame
@@ -261,18 +261,28 @@ def test_drives_are_split_whole(root):
     for number in range(2, 9):
         shutil.copytree(root / DATE / DRIVE, root / DATE / f"{DATE}_drive_{number:04d}_sync")
     frames = open_frames(root, "velodyne")
-    for seed in range(5):
-        rest, held_out = split_by_drive(frames, 0.3, seed)
+    before = set()
+    for share in (0.0, 0.2, 0.5, 0.8, 1.0):
+        rest, held_out = split_by_drive(frames, share)
         assert not set(rest.drives()) & set(held_out.drives())
         assert sorted(rest.names + held_out.names) == sorted(frames.names)
-        assert 0.3 * len(frames) <= len(held_out) < 0.3 * len(frames) + 3
-        assert split_by_drive(frames, 0.3, seed)[1].names == held_out.names
         assert rest.of_drives(rest.drives()) == rest
-    assert len({split_by_drive(frames, 0.3, seed)[1].drives() for seed in range(5)}) > 1
+        assert before <= set(held_out.drives())  # a larger share holds out more
+        before = set(held_out.drives())
     for share, count in ((0.0, 1), (1.0, len(frames.drives()) - 1)):
-        assert len(split_by_drive(frames, share, 0)[1].drives()) == count
+        assert len(split_by_drive(frames, share)[1].drives()) == count
     alone = frames.of_drives([DRIVE])
-    assert len(alone) == 3 and "single drive" in refusal(split_by_drive, alone, 0.3, 0)
+    assert len(alone) == 3 and "single drive" in refusal(split_by_drive, alone, 0.3)
+
+
+def test_a_drive_stays_on_its_side_when_others_come(tmp_path):
+    drives = [f"{DATE}_drive_{number:04d}_sync" for number in range(400)]
+    frames = StereoFrames(tmp_path, "none", tuple(FrameId(drive, FRAMES[0]) for drive in drives),
+                          tuple(drives), (("l", "r"),) * len(drives), {})
+    held_out = set(split_by_drive(frames, 0.2)[1].drives())
+    assert 50 < len(held_out) < 110
+    for part in (drives[:40], drives[100:300]):
+        assert set(split_by_drive(frames.of_drives(part), 0.2)[1].drives()) == held_out & set(part)
 
 
 def test_large_sets_open_in_seconds(root):
@@ -297,3 +307,14 @@ def test_the_real_frames():
     for depth_m, view in zip((frame.left_depth_m, frame.right_depth_m), calibration.views):
         np.testing.assert_array_equal(depth_m, project(scan, view))
         assert 2 < depth_m[depth_m > 0].min() < 5 and 60 < depth_m.max() < 90  # the scanner's reach
+
+
+def test_the_sources_colour_codes_are_no_metres(seed_root):
+    codes = np.zeros((HEIGHT, WIDTH))
+    codes[10:12, 3:9] = [[17, 40, 71, 99, 107, 120]] * 2
+    first = seed_root / f"left_gt/{DRIVE}/{FRAMES[0]}.npy"
+    save_npy(first, codes)
+    line = refusal(open_frames, seed_root, "npy")
+    assert f"{first} holds whole numbers up to 120: colour codes" in line and "prepare_kitti_gt.py" in line
+    save_npy(first, codes + 0.25 * (codes > 0))
+    assert len(open_frames(seed_root, "npy")) == 4

@@ -15,9 +15,9 @@ DEPTH_8 = np.full((4, 6), 51, np.uint8)
 DEPTH_16 = np.full((4, 6), 2500, np.uint16)
 
 
-def refusal(function, *arguments) -> str:
+def refusal(function, *arguments, **options) -> str:
     with pytest.raises(UserError) as caught:
-        function(*arguments)
+        function(*arguments, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -134,10 +134,19 @@ def test_wrong_lines_are_numbered(tmp_path, text, words):
 
 
 def test_lists_that_cannot_be_read(tmp_path):
-    assert "cannot read --data_list" in refusal(read_list, str(tmp_path / "no.txt"), 2, "")
-    assert "cannot read --data_list" in refusal(read_list, str(tmp_path), 2, "")
+    missing = str(tmp_path / "no.txt")
+    assert refusal(read_list, missing, 2, "") == f"cannot read the list {missing}: No such file or directory"
+    assert refusal(read_list, str(tmp_path), 2, "") == f"cannot read the list {tmp_path}: Is a directory"
     latin = written(tmp_path, "\u00e9.png b", "latin-1")
-    assert "cannot read --data_list" in refusal(read_list, latin, 2, "")
+    assert refusal(read_list, latin, 2, "") == f"cannot read the list {latin}: it is no text in UTF-8"
+
+
+def test_lines_may_leave_out_the_last_files(tmp_path):
+    rows = read_list(written(tmp_path, "a b\na b c\na b c d"), 4, "four files", fewest=2)
+    assert [len(row) for row in rows] == [2, 3, 4]
+    for text in ("a", "a b c d e"):
+        refused = refusal(read_list, written(tmp_path, text), 4, "four files", fewest=2)
+        assert refused.endswith("files; each line needs 2 to 4: four files")
 
 
 def test_listed_pairs_are_relative_to_the_list(tmp_path, monkeypatch):

@@ -306,7 +306,8 @@ def test_inference_refuses_files_of_another_size(tmp_path, column):
     row[column] = "small.png"
     refused = r"(mask/frame_000001.png is 96x64|small.png is 96x60) but its colour"
     with pytest.raises(UserError, match=refused):
-        method_of(command="infer").prepare("x", [tmp_path / row[k] for k in (0, 2, 3)])
+        method_of(command="infer").prepare("x", {kind: tmp_path / row[k] for kind, k in
+                                                 (("raw depth", 0), ("colour", 2), ("mask", 3))})
 
 
 @pytest.mark.parametrize(("kind", "suffix"), [("PNG", "png"), ("JPEG", "jpg")])

@@ -11,6 +11,7 @@ import pytest
 
 import eval as eval_command
 from src.ddrnet.net import DENOISING_NETS, Hypercolumn
+from src.deploy.pictures import find_files
 from src.errors import UserError
 from src.evaluation import Evaluation, chosen_protocols
 from src.prediction import predict, read_samples
@@ -38,6 +39,10 @@ def sample(method):
 
 def files_of(folder, *columns):
     return [folder / f"20170907/group1/{column}/frame_000001.png" for column in columns]
+
+
+def by_kind(*files):
+    return dict(zip(("raw depth", "colour", "mask"), files))
 
 
 def refusal(*argv, command="train"):
@@ -163,7 +168,7 @@ def test_flip_average_of_a_pointwise_net_is_its_map(folder):
 def test_own_samples_with_a_mask(folder):
     method = method_of(command="infer")
     assert method.infer_files == ("raw depth", "colour", "mask")
-    sample = method.prepare("own", files_of(folder, "depth_map", "color_map", "mask"))
+    sample = method.prepare("own", by_kind(*files_of(folder, "depth_map", "color_map", "mask")))
     files = pictures(*WH, 1)
     assert sample.name == "own" and sample.truth_m is None and sample.camera == kinect(*WH)
     np.testing.assert_array_equal(sample.rgb, files["color_map"])
@@ -184,7 +189,7 @@ def test_own_samples_without_a_mask(tmp_path):
     save(tmp_path / "colour.jpg", rng.integers(64, 256, (62, 94, 3), np.uint8))
     method = method_of("--has_mask", "false", command="infer")
     assert method.infer_files == ("raw depth", "colour")
-    sample = method.prepare("own", [tmp_path / "raw.png", tmp_path / "colour.jpg"])
+    sample = method.prepare("own", by_kind(tmp_path / "raw.png", tmp_path / "colour.jpg"))
     mask = sample.extras["mask"]
     assert mask.dtype == bool and mask.shape == (62, 94)
     assert mask[20:25, 50:54].all() and mask[raw == raw.clip(1200, 1300)].all()
@@ -195,12 +200,40 @@ def test_own_samples_without_a_mask(tmp_path):
     assert full.shape == (62, 94) and seen is mask
 
 
+def test_own_samples_of_a_folder_for_each_kind(folder):
+    """16-bit depth maps, which a folder of pictures leaves out, are what is asked for here."""
+    method = method_of(command="infer")
+    folders = [path.parent for path in files_of(folder, "depth_map", "color_map", "mask")]
+    rows = find_files(method, method.graph, ",".join(map(str, folders)))
+    assert [name for name, _ in rows] == [f"frame_{number:06d}" for number in range(1, 5)]
+    files = files_of(folder, "depth_map", "color_map", "mask")
+    assert rows[0][1] == by_kind(*files)
+    assert (method.prepare(*rows[0]).extras["raw_m"] > 0).any()
+    assert find_files(method, method.graph, ",".join(map(str, files))) == rows[:1]
+    with pytest.raises(UserError, match="give RAW_DEPTH,COLOUR,MASK .*one sample a line$"):
+        find_files(method, method.graph, f"{folders[0]},{folders[1]}")
+
+
+@pytest.mark.parametrize(("given", "training", "inference"), [
+    ((), "raw.png,reference.png,colour.png,mask.png", "raw.png,colour.png,mask.png"),
+    (("--has_mask", "false"), "raw.png,reference.png,colour.png", "raw.png,colour.png"),
+    (("--has_mask", "false", "--has_abd", "true"), "raw.png,reference.png,colour.png,albedo.png",
+     "raw.png,colour.png")])
+def test_a_list_to_train_on_serves_inference_by_its_columns(tmp_path, given, training, inference):
+    """The reference depth stands between raw depth and colour there: it is left out by its place."""
+    method = method_of(*given, command="infer")
+    (tmp_path / "list.csv").write_text(f"{training}\n{inference}\n")
+    rows = [row for _, row in find_files(method, method.graph, str(tmp_path / "list.csv"))]
+    kinds = {kind: tmp_path / f"{kind.split()[0]}.png" for kind in method.infer_files}
+    assert rows == [kinds, kinds]
+
+
 def test_own_depth_has_its_own_scale(tmp_path):
     depth_m = np.linspace(0.6, 2.9, 62 * 94).reshape(62, 94)
     save(tmp_path / "raw.png", np.rint(depth_m * 5000).astype(np.uint16))
     save(tmp_path / "colour.png", np.zeros((62, 94, 3), np.uint8))
     method = method_of("--depth_scale", 5000, "--has_mask", "false", command="infer")
-    sample = method.prepare("own", [tmp_path / "raw.png", tmp_path / "colour.png"])
+    sample = method.prepare("own", by_kind(tmp_path / "raw.png", tmp_path / "colour.png"))
     np.testing.assert_allclose(sample.extras["raw_m"], depth_m, atol=1.01e-4)
 
 
@@ -362,6 +395,6 @@ def test_files_in_the_wrong_order_and_units_are_refused(tmp_path):
     folder = write_ddrnet(tmp_path, 0, 1)
     raw, colour, mask = files_of(folder, "depth_map", "color_map", "mask")
     with pytest.raises(UserError, match="raw depth .* not a 16-bit"):
-        method_of().prepare("own", [mask, colour, raw])
+        method_of().prepare("own", by_kind(mask, colour, raw))
     with pytest.raises(UserError, match="no reading within 500 .. 3000 mm"):
-        method_of("--depth_scale", "1").prepare("own", [raw, colour, mask])
+        method_of("--depth_scale", "1").prepare("own", by_kind(raw, colour, mask))

@@ -32,7 +32,7 @@ def plane() -> np.ndarray:
 
 def written(folder: Path, *argv: object, depth_m=None, camera=None) -> dict:
     method = method_of("--output_dir", folder, *argv)
-    return write_outputs(method, SAMPLE, plane() if depth_m is None else depth_m, SEEN, camera)
+    return write_outputs(method, SAMPLE, "s", plane() if depth_m is None else depth_m, SEEN, camera)
 
 
 def read_ply(path: Path) -> np.ndarray:
@@ -50,7 +50,7 @@ def test_metres_are_kept_and_what_was_not_seen_is_no_reading(tmp_path):
     with Image.open(tmp_path / "s_depth.png") as image:
         assert image.mode == "I;16"
         np.testing.assert_allclose(np.asarray(image) / 1000, depth_m, atol=0.5e-3 + 1e-6)
-    assert entry == {"name": "s", "files": ["s.npy", "s_depth.png"], "seen_share": pytest.approx(20 / 30)}
+    assert entry == {"files": ["s.npy", "s_depth.png"], "seen_share": pytest.approx(20 / 30)}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["s.npy", "s_depth.png"]
 
 

@@ -34,8 +34,12 @@ def photo(height: int, width: int, camera: Intrinsics | None = None) -> Sample:
 
 
 def found(folder: Path, given: Path) -> list[tuple[str, str]]:
-    rows = find_files(method_of(), str(given))
-    return [(name, files[0].relative_to(folder).as_posix()) for name, files in rows]
+    return [(name, files["picture"].relative_to(folder).as_posix()) for name, files in found_by(given)]
+
+
+def found_by(given: Path) -> list[tuple[str, dict[str, Path]]]:
+    method = method_of()
+    return find_files(method, method.graph, str(given))
 
 
 def test_a_folder_in_natural_order_without_what_is_no_picture(tmp_path):
@@ -57,15 +61,25 @@ def test_a_list_is_relative_to_itself_and_keeps_its_order(tmp_path):
     assert found(tmp_path, rows) == [("00000_b", "x/b.jpg"), ("00001_b", "y/b.jpg"), ("a", "a.jpg")]
 
 
+def test_a_list_to_train_on_serves_inference(tmp_path):
+    """Its depth maps are neither read nor looked for."""
+    rows = tmp_path / "pairs.csv"
+    rows.write_text("x/a.jpg,x/a.png\nb.jpg\n")
+    assert found(tmp_path, rows) == [("a", "x/a.jpg"), ("b", "b.jpg")]
+    rows.write_text("x/a.jpg,x/a.png,x/more.png\n")
+    with pytest.raises(UserError, match="names 3 files; each line needs 1 to 2: picture; or picture, true d"):
+        found_by(rows)
+
+
 def test_one_picture(tmp_path):
     assert found(tmp_path, picture(tmp_path / "shot.jpeg")) == [("shot", "shot.jpeg")]
 
 
 def test_nothing_to_find_is_said(tmp_path):
     with pytest.raises(UserError, match="holds no pictures"):
-        find_files(method_of(), str(tmp_path))
+        found_by(tmp_path)
     with pytest.raises(UserError, match="no such picture, folder, list or video: .*gone.jpg"):
-        find_files(method_of(), str(tmp_path / "gone.jpg"))
+        found_by(tmp_path / "gone.jpg")
 
 
 def test_cameras_by_field_of_view_and_focal_length():
@@ -107,7 +121,7 @@ def test_videos_become_samples_frame_by_frame(tmp_path):
     for level in (0, 120, 240):
         writer.write(np.full((48, 64, 3), (level, 0, 0), np.uint8))  # blue in OpenCV's order
     writer.release()
-    frames = list(read_frames(method_of(), path))
+    frames = list(read_frames(method_of(), "picture", path))
     assert [frame.name for frame in frames] == ["clip_000000", "clip_000001", "clip_000002"]
     for level, frame in zip((0, 120, 240), frames):
         assert frame.rgb.shape == (48, 64, 3)
@@ -120,7 +134,7 @@ def test_videos_become_samples_frame_by_frame(tmp_path):
 def test_files_that_only_look_like_videos_are_refused(tmp_path, capfd):
     (tmp_path / "clip.mp4").write_bytes(b"not a video")
     with pytest.raises(UserError, match="cannot read any frame of .*clip.mp4"):
-        list(read_frames(method_of(), tmp_path / "clip.mp4"))
+        list(read_frames(method_of(), "picture", tmp_path / "clip.mp4"))
 
 
 def test_the_data_s_own_camera_goes_before_exif_and_after_the_settings(tmp_path):

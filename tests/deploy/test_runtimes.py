@@ -11,9 +11,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from src.deploy import runtimes
-from src.deploy.runtimes import mindir_runner, onnx_runner, open_runners
+from src.deploy.runtimes import graph_of, mindir_runner, onnx_runner, open_runners
 from src.errors import UserError
-from src.prediction import network_runner
+from src.graph import Graph
+from src.prediction import Runner, network_runner
 from tests.nyu_files import method_of
 
 NETS = ("FinalCoarseNet", "FinalFineNet")
@@ -28,6 +29,13 @@ def opened(monkeypatch) -> list[str]:
     monkeypatch.setattr(runtimes, "_set_up_device", lambda method: None)
     monkeypatch.setattr("src.training.checkpoints.load_network", lambda network, path: paths.append(path))
     return paths
+
+
+def opened_with(model: Path, *argv: object) -> tuple[Graph, dict[str, Runner]]:
+    """What infer.py opens for a MODEL."""
+    method = method_of(*argv)
+    graph = graph_of(method, str(model))
+    return graph, open_runners(method, graph, str(model))
 
 
 def make(folder: Path, *names: str) -> Path:
@@ -54,18 +62,18 @@ ALL = tuple(f"{kind}/{net}.{kind.lower()}" for kind in ("Ckpt", "ONNX", "MindIR"
      ["Ckpt/FinalCoarseNet_rank0.ckpt", "Ckpt/FinalFineNet_rank0.ckpt"]),
 ])
 def test_a_folder_gives_its_first_complete_kind(opened, tmp_path, present, expected):
-    graph, _ = open_runners(method_of(), str(make(tmp_path, *present)))
+    graph, _ = opened_with(make(tmp_path, *present))
     assert names_of(opened, tmp_path) == expected
     assert graph.results == ("fine:log_depth",)
 
 
 def test_a_file_gives_its_own_models_result(opened, tmp_path):
     make(tmp_path, *ALL)
-    graph, runners = open_runners(method_of(), str(tmp_path / "ONNX/FinalCoarseNet.onnx"))
+    graph, runners = opened_with(tmp_path / "ONNX/FinalCoarseNet.onnx")
     assert graph.results == ("coarse:log_depth",) and list(runners) == ["coarse"]
-    graph, runners = open_runners(method_of(), str(tmp_path / "MindIR/FinalFineNet.mindir"))
+    graph, runners = opened_with(tmp_path / "MindIR/FinalFineNet.mindir")
     assert graph.results == ("fine:log_depth",) and list(runners) == ["coarse", "fine"]
-    open_runners(method_of(), str(tmp_path / "Ckpt/FinalCoarseNet.ckpt"))
+    opened_with(tmp_path / "Ckpt/FinalCoarseNet.ckpt")
     assert names_of(opened, tmp_path) == ["ONNX/FinalCoarseNet.onnx", "MindIR/FinalCoarseNet.mindir",
                                           "MindIR/FinalFineNet.mindir", "Ckpt/FinalCoarseNet.ckpt"]
 
@@ -73,14 +81,16 @@ def test_a_file_gives_its_own_models_result(opened, tmp_path):
 def test_ckpt_names_checkpoints_elsewhere(opened, tmp_path):
     make(tmp_path, *ALL)
     given = ("--coarse_ckpt_model", tmp_path / "best.ckpt")
-    open_runners(method_of(*given), str(tmp_path))
+    opened_with(tmp_path, *given)
     assert names_of(opened, tmp_path) == ["best.ckpt", "Ckpt/FinalFineNet.ckpt"]
 
 
 @pytest.mark.parametrize(("present", "given", "message"), [
     ((), "nothing", "no model .*nothing: give a folder"),
     ((), "", "holds no complete set of FinalCoarseNet, FinalFineNet"),
-    (("FinalFineNet.onnx",), "", "holds no complete set"),
+    (("FinalFineNet.onnx",), "", "as .ckpt, .onnx or .mindir: [^;]* has no FinalCoarseNet.onnx$"),
+    (("Ckpt/FinalCoarseNet_rank0.ckpt",), "",
+     "Ckpt has no FinalFineNet.ckpt; give .*/Ckpt/FinalCoarseNet_rank0.ckpt as MODEL for its depth alone$"),
     (("FinalFineNet.onnx",), "FinalFineNet.onnx", "model coarse of the graph is missing: .*CoarseNet.onnx"),
     (("FinalFineNet.pb",), "FinalFineNet.pb", "models end in .ckpt, .onnx or .mindir, not .pb"),
     (("FinalFineNet",), "FinalFineNet", "not nothing"),
@@ -88,7 +98,7 @@ def test_ckpt_names_checkpoints_elsewhere(opened, tmp_path):
 ])
 def test_what_is_missing_is_named(opened, tmp_path, present, given, message):
     with pytest.raises(UserError, match=message):
-        open_runners(method_of(), str(make(tmp_path, *present) / given))
+        opened_with(make(tmp_path, *present) / given)
     assert opened == []
 
 

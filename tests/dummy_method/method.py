@@ -8,7 +8,7 @@ grey picture. Depth is relative to the median of each sample's readings, without
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -41,7 +41,7 @@ class Samples:
 
     def __getitem__(self, index: int) -> Sample:
         *files, truth = (self.root / file for file in self.rows[index])
-        sample = self.method.prepare(Path(self.rows[index][0]).stem, files)
+        sample = self.method.prepare(Path(self.rows[index][0]).stem, dict(zip(_FILES, files)))
         return dataclasses.replace(sample, truth_m=read_depth(truth, self.method.settings.depth_scale))
 
     def read(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -104,8 +104,9 @@ class DummyMethod(Method):
     def eval_samples(self) -> Samples:
         return Samples(self, self.settings.data_list or f"{self.settings.data_url}/test.txt")
 
-    def prepare(self, name: str, files: Sequence[str | Path]) -> Sample:
-        raw_m, rgb = read_depth(files[0], self.settings.depth_scale), read_rgb(files[1])
+    def prepare(self, name: str, files: Mapping[str, Path]) -> Sample:
+        raw_m = read_depth(files["raw depth map"], self.settings.depth_scale)
+        rgb = read_rgb(files["grey picture"])
         scale_m = np.float32(np.median(raw_m[raw_m > 0]))
         small_m = self.shrunk(raw_m)
         grey = cv2.resize(rgb[..., 0], small_m.shape[::-1], interpolation=cv2.INTER_AREA) / np.float32(255)

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Real frames: DepthNet fits three of NYU, and holes never enter a figure; DDRNet betters ten of a Kinect."""
+"""Real frames: DepthNet on three of NYU, DDRNet on ten of a Kinect, mergedepth on three of KITTI."""
 from __future__ import annotations
 
 import json
@@ -15,8 +15,9 @@ from tests.ddrnet_files import method_of
 from tests.e2e.raw_depth import raw_figures
 from tests.samples import DEPTH_SAMPLES, needs_samples
 
-NYU, KINECT = DEPTH_SAMPLES / "NYU", DEPTH_SAMPLES / "DDRNet"
+NYU, KINECT, KITTI = (DEPTH_SAMPLES / name for name in ("NYU", "DDRNet", "KITTI"))
 needs_nyu, needs_kinect = needs_samples("NYU"), needs_samples("DDRNet/train.csv", "DDRNet/test.csv")
+needs_kitti = needs_samples("KITTI")
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +109,19 @@ def test_300_steps_better_the_kinects_raw_depth(tmp_path):
     for net in ("denoise", "refine"):
         assert found[net]["mae_mm"] < 0.8 * found["raw"]["mae_mm"]
         assert found[net]["normal_median_deg"] < 0.6 * found["raw"]["normal_median_deg"]
+
+
+@needs_kitti
+@pytest.mark.slow
+def test_150_steps_fit_the_streets_scans_and_reconstruct_one_view_from_the_other(tmp_path):
+    """One drive, so it is trained and measured on: fitting, not generalisation."""
+    own = ("--method", "mergedepth", "--preset", "cpu", "--data_url", KITTI, "--test_share", 0,
+           "--picture_every", 0)
+    run("train", *own, "--train_url", tmp_path, "--stages", "supervised", "--batch_size", 3,
+        "--max_steps", 150, "--rand_flip", "false", "--grayscale", 0, "--noise", 0)
+    run("eval", "--train_url", tmp_path, "--data_url", KITTI, "--test_share", 0, "--output_json",
+        tmp_path / "figures.json")
+    found = figures(tmp_path / "figures.json")
+    for net in ("left", "right"):
+        assert found[net, "kitti_garg"]["abs_rel"] < 0.12
+        assert found[net, "kitti_garg"]["delta1"] > 0.85

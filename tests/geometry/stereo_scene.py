@@ -13,23 +13,18 @@ BOARD_Z_M, BOARD_M = 3.0, (-0.5, 0.6, -0.6, 0.5)  # left, right, top, bottom
 
 @dataclass(frozen=True)
 class View:
-    """A camera in the scene; the world is the frame of the view without shift and turn."""
+    """A camera in the scene; the world is the frame of the view without shift."""
 
     cx_px: float
     centre_m: np.ndarray = field(default_factory=lambda: np.zeros(3))
-    turn: np.ndarray = field(default_factory=lambda: np.eye(3))  # from this camera's axes to the world's
     focal_px: float = 80.0
     cy_px: float = 30.2
     height_px: int = 64
     width_px: int = 96
 
-    def camera(self) -> list[float]:
-        return [self.focal_px, self.focal_px, self.cx_px, self.cy_px]
-
     def trace(self, u, v) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What is seen at pixels u, v: depth, colour (3, ...) in [0, 1], and whether it is the board."""
-        axes = np.stack([(u - self.cx_px) / self.focal_px, (v - self.cy_px) / self.focal_px, np.ones_like(u)])
-        rays = np.tensordot(self.turn, axes, 1)
+        rays = np.stack([(u - self.cx_px) / self.focal_px, (v - self.cy_px) / self.focal_px, np.ones_like(u)])
         start = self.centre_m.reshape(3, *[1] * np.ndim(u))
         wall_m = (WALL_OFFSET_M - WALL_NORMAL @ self.centre_m) / np.tensordot(WALL_NORMAL, rays, 1)
         board_m = (BOARD_Z_M - self.centre_m[2]) / rays[2]
@@ -53,8 +48,7 @@ class View:
         depth_m = self.trace(u, v)[0]
         points = depth_m * np.stack([(u - self.cx_px) / self.focal_px, (v - self.cy_px) / self.focal_px,
                                      np.ones_like(u)])
-        points = np.tensordot(self.turn, points, 1) + (self.centre_m - other.centre_m).reshape(3, 1, 1)
-        x, y, z = np.tensordot(other.turn.T, points, 1)
+        x, y, z = points + (self.centre_m - other.centre_m).reshape(3, 1, 1)
         return other.focal_px * x / z + other.cx_px, other.focal_px * y / z + other.cy_px, z
 
     def visibility_in(self, other: View) -> tuple[np.ndarray, np.ndarray]:

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.geometry.pinhole import Intrinsics
-from src.geometry.tensors import back_project, pinhole_rays
-from src.geometry.warp import has_depth, project, sample, transform, visible, warp_pose, warp_stereo
+from src.geometry.warp import has_depth, sample, transform, visible, warp_stereo
 from tests.geometry.stereo_scene import FOCAL_BASELINE_PX_M, LEFT, RIGHT, View, bilinear
 from tests.samples import DEPTH_SAMPLES, needs_samples
 
@@ -27,14 +25,6 @@ def turned(yaw_deg: float, pitch_deg: float) -> np.ndarray:
     about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
     return about_y @ about_x
-
-
-def pose_between(view: View, other: View) -> np.ndarray:
-    """(4, 4), takes a point of one camera's frame to the other's."""
-    pose = np.eye(4)
-    pose[:3, :3] = other.turn.T @ view.turn
-    pose[:3, 3] = other.turn.T @ (view.centre_m - other.centre_m)
-    return pose
 
 
 def stereo(maps, depth_m, view: View, other: View, sign: float, dtype=np.float32):
@@ -117,67 +107,6 @@ def test_every_pair_has_its_own_calibration():
         np.testing.assert_allclose(seen[i][:, inside], expected[:, inside], atol=1e-5)
 
 
-def test_other_views_anywhere():
-    """A camera that is turned, moved forwards and has another size and focal length."""
-    other = View(40.0, np.array([0.3, -0.2, 0.5]), turned(4.0, -3.0), focal_px=70.0, cy_px=25.0,
-                 height_px=56, width_px=88)
-    depth_m, image, _ = LEFT.picture()
-    other_depth_m, other_image, _ = other.picture()
-    u, v, z_m = LEFT.places_in(other)
-    inside, common = LEFT.visibility_in(other)
-    for dtype, tolerance in ((np.float64, 1e-5), (np.float32, 5e-4)):
-        seen, valid, there_m = (a.asnumpy()[0] for a in warp_pose(
-            tensor(np.concatenate([other_depth_m[None], other_image])[None], dtype),
-            tensor(depth_m[None, None], dtype), tensor([LEFT.camera()], dtype),
-            tensor([other.camera()], dtype), tensor(pose_between(LEFT, other)[None], dtype)))
-        np.testing.assert_allclose(there_m[0], z_m, rtol=1e-5)
-        expected, numpy_inside = bilinear(np.concatenate([other_depth_m[None], other_image]), u, v)
-        np.testing.assert_array_equal(numpy_inside, inside)
-        assert np.mean(inside != (valid[0] > 0)) < 1e-3
-        np.testing.assert_allclose(seen[:, inside], expected[:, inside], atol=tolerance)
-    used = inside & (visible(tensor(there_m[0]), tensor(seen[0]), 0.1).asnumpy() > 0)
-    error = np.abs(seen[1:] - image).mean(axis=0)
-    assert np.mean(used[common]) > 0.98 and np.mean(used[inside & ~common]) < 0.05
-    assert error[used].mean() < 0.01 < 0.1 < error[inside & ~common].mean()
-
-
-def test_a_rectified_pair_is_a_special_pose():
-    maps, depth_m = RNG.random((3, 64, 96)), LEFT.picture()[0]
-    seen, valid = stereo(maps, depth_m, LEFT, RIGHT, -1.0, np.float64)
-    posed = warp_pose(*(tensor(values, np.float64) for values in (
-        maps[None], depth_m[None, None], [LEFT.camera()], [RIGHT.camera()], pose_between(LEFT, RIGHT)[None])))
-    np.testing.assert_array_equal(posed[1].asnumpy()[0, 0], valid)
-    np.testing.assert_allclose((posed[0] * posed[1]).asnumpy()[0], seen * valid, atol=1e-9)
-    np.testing.assert_allclose(posed[2].asnumpy()[0, 0], depth_m, rtol=1e-12)
-
-
-def test_project_is_k_times_the_point():
-    camera = Intrinsics(90.0, 95.0, 58.5, 44.0, 20, 16)
-    points = RNG.uniform([-1, -1, 0.5], [1, 1, 6], (2, 16, 20, 3))
-    homogeneous = points @ camera.matrix().T
-    given = tensor(np.moveaxis(points, -1, 1), np.float64)
-    found = project(given, tensor([[90.0, 95.0, 58.5, 44.0]] * 2, np.float64)).asnumpy()
-    np.testing.assert_allclose(np.moveaxis(found, 1, -1), homogeneous[..., :2] / homogeneous[..., 2:])
-
-
-def test_projection_undoes_back_projection():
-    camera = tensor([[536.6, 500.0, 20.3, -7.7]])
-    depth_m = tensor(RNG.uniform(0.5, 80, (1, 1, 40, 48)))
-    found = project(back_project(depth_m, pinhole_rays(camera, 40, 48)), camera).asnumpy()[0]
-    np.testing.assert_allclose(found, np.meshgrid(np.arange(48) + 0.5, np.arange(40) + 0.5), atol=1e-4)
-
-
-@pytest.mark.parametrize("z", [0.0, -1.0, 1e-9, np.inf, np.nan])
-def test_what_is_not_ahead_projects_outside(z):
-    points, camera = tensor(np.array([0.3, 0.2, z]).reshape(1, 3, 1, 1)), tensor([[50.0, 50.0, 8.0, 8.0]])
-    assert project(points, camera).asnumpy().ravel().tolist() == [-1.0, -1.0]
-
-    def total(points):
-        return project(points, camera).sum()
-
-    assert ms.grad(total)(points).asnumpy().ravel().tolist() == [0.0, 0.0, 0.0]
-
-
 def test_poses_chain():
     first, second = np.eye(4), np.eye(4)
     first[:3, :3], first[:3, 3] = turned(20, 5), [1, 2, 3]
@@ -248,39 +177,6 @@ def test_gradient_by_depth_is_that_of_finite_differences():
         np.testing.assert_allclose(found.asnumpy()[0, 0], expected, atol=tolerance * np.abs(expected).max())
 
 
-def test_gradient_by_depth_and_pose_of_any_view():
-    """Along random directions, in float64."""
-    other = View(40.0, np.array([0.3, -0.2, 0.5]), turned(4.0, -3.0))
-    maps, depth_m, weights = RNG.random((2, 64, 96)), LEFT.picture()[0], RNG.normal(size=(2, 64, 96))
-    u, v = LEFT.centres()
-    rays = np.stack([(u - LEFT.cx_px) / LEFT.focal_px, (v - LEFT.cy_px) / LEFT.focal_px, np.ones_like(u)])
-
-    def reference(depth_m, pose):
-        x, y, z = np.tensordot(pose[0, :3, :3], rays * depth_m[0], 1) + pose[0, :3, 3].reshape(3, 1, 1)
-        x, y = other.focal_px * x / z + other.cx_px, other.focal_px * y / z + other.cy_px
-        values, inside = bilinear(maps, x, y)
-        return np.sum(values * weights * inside)
-
-    constants = [tensor(values, np.float64)
-                 for values in (maps[None], [LEFT.camera()], [other.camera()], weights[None])]
-
-    def total(depth_m, pose):
-        seen, valid, _ = warp_pose(constants[0], depth_m, constants[1], constants[2], pose)
-        return (seen * valid * constants[3]).sum()
-
-    start = [depth_m[None, None], pose_between(LEFT, other)[None]]
-    slopes = ms.grad(total, (0, 1))(*(tensor(values, np.float64) for values in start))
-    for which, slope in enumerate(slopes):
-        direction = RNG.normal(size=start[which].shape)
-        ends = []
-        for step in (1e-8, -1e-8):
-            moved = list(start)
-            moved[which] = start[which] + step * direction
-            ends.append(reference(*moved))
-        found = np.sum(slope.asnumpy() * direction)
-        assert found == pytest.approx((ends[0] - ends[1]) / 2e-8, rel=1e-3) and abs(found) > 1
-
-
 @pytest.mark.parametrize("hole", [0.0, -3.0, 1e-30, np.inf, np.nan])
 def test_holes_are_not_valid_and_everything_stays_finite(hole):
     depth_m = LEFT.picture()[0].copy()
@@ -293,15 +189,6 @@ def test_holes_are_not_valid_and_everything_stays_finite(hole):
     np.testing.assert_array_equal(has_depth(tensor(depth_m)).asnumpy(), ~holes)
     _, gradient = depth_gradient(maps, weights, np.float32)(tensor(depth_m[None, None]))
     assert np.isfinite(gradient.asnumpy()).all() and not gradient.asnumpy()[0, 0][holes].any()
-    identity = tensor(np.eye(4)[None])
-
-    def posed(depth_m):
-        seen, valid, there_m = warp_pose(tensor(maps[None]), depth_m, tensor([LEFT.camera()]),
-                                         tensor([RIGHT.camera()]), identity)
-        return (seen * valid).sum() + (there_m * valid).sum()
-
-    value, gradient = ms.value_and_grad(posed)(tensor(depth_m[None, None]))
-    assert np.isfinite(value.asnumpy()) and np.isfinite(gradient.asnumpy()).all()
 
 
 def test_visible_is_relative_and_holes_hide():

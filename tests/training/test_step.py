@@ -11,6 +11,7 @@ from mindspore import nn, ops
 from src.config import load_settings
 from src.losses.base import Objective
 from src.method import ParamGroup, Stage
+from src.training.schedule import learning_rates
 from src.training.step import TrainStep
 
 RATE = 0.05
@@ -72,7 +73,9 @@ class Rig:
         self.objective = MaskedSquares(self.net)
         stage = Stage("s", "net", self.objective, ("x", "target", "valid"), ("net",), RATE, groups=groups,
                       compiled=compiled)
-        self.step = TrainStep(stage, {"net": self.net}, load_settings("train", "", list(argv)), total)
+        settings = load_settings("train", "", list(argv))
+        rates = learning_rates(RATE, total, settings, steps_per_epoch=10)
+        self.step = TrainStep(stage, {"net": self.net}, settings, rates)
 
     def __call__(self, *micro_batches):
         return self.step([tuple(ms.Tensor(c) for c in batch) for batch in micro_batches])

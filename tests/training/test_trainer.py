@@ -259,11 +259,14 @@ def test_pre_trained_weights_are_the_start(straight, nyu, tmp_path, capsys):
     train_toy(nyu, tmp_path / "a", *argv, "--pre_trained", source)
     assert weights(tmp_path / "a/Ckpt/FinalCoarseNet.ckpt") == weights(source)
     wider = (*argv, "--pre_trained", f"coarse={source}", "--fc_width", 20)
-    with pytest.raises(UserError, match="3 of another shape .fc6.weight, fc6.bias, fc7.weight"):
+    another = f"{source} was trained as another network: fc_width 16 there, 20 here; give"
+    with pytest.raises(UserError, match=re.escape(another)):
         train_toy(nyu, tmp_path / "b", *wider)
     capsys.readouterr()
     train_toy(nyu, tmp_path / "b", *wider, "--allow_partial")
-    assert "coarse: 3 parameters are not in" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "coarse was trained as another network: fc_width 16 there, 20 here\n" in said
+    assert f"3 parameters are not in {source} and start anew: fc6.weight, fc6.bias, fc7.weight" in said
     same = weights(source).items() & weights(tmp_path / "b/Ckpt/FinalCoarseNet.ckpt").items()
     assert {name for name, _ in same} == {"conv1.weight", "conv1.bias", "fc7.bias"}
 
@@ -291,6 +294,22 @@ def test_a_new_training_is_not_resumed_from_an_older_ones_state(nyu, tmp_path):
         train_toy(nyu, tmp_path, "--stages", "coarse", "--max_steps", 2, "--seed", 5, "--save_every", 100)
     with pytest.raises(UserError, match="no checkpoint"):
         train_toy(nyu, tmp_path, "--stages", "coarse", "--max_steps", 2, "--seed", 5, "--resume")
+
+
+@pytest.mark.parametrize(("argv", "words"), [
+    (("--val_list", "no.txt"), "no.txt"), (("--protocol", "nyu_eigne"), "nyu_eigne"),
+    (("--data_list", "{pairs}", "--eval_every", 1), "--eval_every needs validation samples"),
+    (("--stages", "fine", "--fc_width", 20), "CoarseNet.ckpt was trained as another network: fc_width 16")])
+def test_a_mistake_leaves_an_earlier_training_alone(straight, nyu, tmp_path, argv, words):
+    """One that would show in the first validation, too: --resume still continues what is there."""
+    pairs = tmp_path / "pairs.txt"
+    rgb = [path for path in nyu.rglob("*.jpg") if path.with_suffix(".png").is_file()]
+    pairs.write_text("".join(f"{path} {path.with_suffix('.png')}\n" for path in rgb))
+    before = {path: path.read_bytes() for path in straight.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match=words):
+        train_toy(nyu, straight, *(str(arg).format(pairs=pairs) for arg in argv))
+    assert before == {path: path.read_bytes() for path in straight.rglob("*") if path.is_file()}
+    assert straight / "Ckpt/last.ckpt" in before
 
 
 def test_a_length_that_contradicts_the_steps_made_is_refused(nyu, tmp_path):
@@ -335,3 +354,26 @@ def test_a_stage_may_have_an_optimizer_of_its_own(nyu, tmp_path, monkeypatch):
         state[stage] = {name.split(".")[2] for name in read_state(tmp_path / "Ckpt/last.ckpt")[0]
                         if name.startswith("optimizer.") and name.count(".") > 2}
     assert state == {"coarse": {"moment1", "moment2"}, "fine": {"moments"}}
+
+
+@pytest.mark.parametrize(("argv", "factors"), [
+    # 7 samples are 3 batches of 2 an epoch, the same for every stage
+    (("--lr_schedule", "step", "--lr_decay_every", 1), [1, 1, 1, 0.5, 0.5, 0.5, 0.25]),
+    (("--lr_schedule", "step", "--lr_decay_every", 2), [1, 1, 0.5, 0.25, 0.25, 0.125, 0.0625]),  # at 1.5, 3
+    (("--lr_schedule", "exponential", "--lr_decay_every", 1, "--accumulate_steps", 3),
+     [1, 0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625])])
+def test_the_rate_decays_by_epochs(nyu, tmp_path, argv, factors):
+    """As logged, as the optimizer has it, and after resuming with another length."""
+    argv = ("--stages", "coarse", "--coarse_learning_rate", 1e-3, "--lr_decay_rate", 0.5, *argv,
+            "--picture_every", 0, "--optimizer", "sgd")
+    train_toy(nyu, tmp_path / "straight", *argv, "--coarse_steps", 7)
+    logged = [row["learning_rate"] for row in rows(tmp_path / "straight") if "loss" in row]
+    np.testing.assert_allclose(logged, 1e-3 * np.array(factors), rtol=1e-6)
+    train_toy(nyu, tmp_path / "pieces", *argv, "--coarse_steps", 7, "--max_steps", 4)
+    train_toy(nyu, tmp_path / "pieces", *argv, "--coarse_steps", 7, "--resume")
+    final = "Ckpt/FinalCoarseNet.ckpt"
+    assert weights(tmp_path / "pieces" / final) == weights(tmp_path / "straight" / final)
+    assert [row for row in rows(tmp_path / "pieces") if "loss" in row] == [
+        row for row in rows(tmp_path / "straight") if "loss" in row]
+    with pytest.raises(UserError, match="changed: lr_decays_per_epoch [12] -> 3"):
+        train_toy(nyu, tmp_path / "pieces", *argv, "--coarse_steps", 7, "--resume", "--lr_decay_every", 3)

@@ -3,10 +3,10 @@
 """Stereo frames with sparse ground truth, found and checked when opened, paired by name (see `layout`)."""
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,23 +15,12 @@ from src.datasets.kitti.calibration import Calibration, read_calibration
 from src.datasets.kitti.frame_lists import FrameId
 from src.datasets.kitti.layout import TRUTHS, Column, find_drives, picture_columns
 from src.datasets.kitti.velodyne import project, read_scan, scan_problem
-from src.errors import UserError
+from src.datasets.stereo import StereoFrame
+from src.errors import UserError, listed
 from src.geometry.pinhole import Intrinsics
 
 UNITS_PER_M = {"png": 256.0, "npy": 1.0}
-_SHOWN = 3  # so many of the bad files are named, the others counted
-
-
-class StereoFrame(NamedTuple):
-    """What a frame holds: pictures (H, W, 3) uint8, depth (H, W) float32 in metres, 0 = no reading."""
-
-    left_rgb: np.ndarray
-    right_rgb: np.ndarray
-    left_depth_m: np.ndarray
-    right_depth_m: np.ndarray
-    left_camera: Intrinsics
-    right_camera: Intrinsics
-    baseline_m: float
+_MOST_COLOR_CODE = 120
 
 
 @dataclass(frozen=True)
@@ -93,27 +82,28 @@ class StereoFrames:
         return [read_depth(file, UNITS_PER_M[self.truth]) for file in files]
 
 
-def split_by_drive(frames: StereoFrames, share: float, seed: int) -> tuple[StereoFrames, StereoFrames]:
+def split_by_drive(frames: StereoFrames, share: float) -> tuple[StereoFrames, StereoFrames]:
     """Hold out whole drives, so that no scene is in both sets; return the other frames and the held-out ones.
 
-    Drives in an order drawn from `seed` are held out, at least one, until they have `share` (0 to 1) of all
-    frames; one drive always remains.
+    About `share` (0 to 1) of the drives are held out, at least one, and one always remains. A drive's name
+    alone decides its place in the order, so that a training and its evaluation agree, whatever else lies in
+    the folder and whichever frames have ground truth.
 
     Raises:
         UserError: there are fewer than two drives.
     """
-    drives = frames.drives()
+    drives = sorted(frames.drives(), key=_place)
     if len(drives) < 2:
         raise UserError(f"{frames.root}: the frames of a single drive cannot be split by drive; add another "
-                        "drive or give frame lists")
-    held_out: list[str] = []
-    count = 0
-    for number in np.random.default_rng(seed).permutation(len(drives))[1:]:
-        if held_out and count >= share * len(frames):
-            break
-        held_out.append(drives[number])
-        count += sum(frame.drive == drives[number] for frame in frames.ids)
+                        "drive, give frame lists, or hold out nothing (--test_share 0)")
+    below = sum(_place(drive) < share for drive in drives)
+    held_out = drives[:min(max(below, 1), len(drives) - 1)]
     return frames.of_drives(set(drives) - set(held_out)), frames.of_drives(held_out)
+
+
+def _place(drive: str) -> float:
+    """Return a number from 0 to 1 that is a drive's own, spread evenly over drives."""
+    return int.from_bytes(hashlib.sha256(drive.encode()).digest()[:8], "big") / 2**64
 
 
 def open_frames(folder: str | Path, truth: str, listed: Iterable[FrameId] | None = None,
@@ -130,7 +120,7 @@ def open_frames(folder: str | Path, truth: str, listed: Iterable[FrameId] | None
     Raises:
         UserError: the folder holds no drives or complete frames, files are missing, of another kind or of
             another size than the calibration says (the first few are named), or a calibration is missing or
-            damaged.
+            damaged, or `.npy` maps hold the source's colour codes.
     """
     if truth not in TRUTHS:
         raise UserError(f"no ground truth {truth!r}; choose from {', '.join(TRUTHS)}")
@@ -146,8 +136,19 @@ def open_frames(folder: str | Path, truth: str, listed: Iterable[FrameId] | None
     checks = ((file, _problem(root / file, kind, calibrations[frame.date].left.intrinsics))
               for frame, files in rows.items() for file, kind in zip(files, kinds))
     _report(root, [f"{file} is {wrong}" for file, wrong in checks if wrong], "replace or remove these files")
+    if truth == "npy":
+        _require_metres(root / next(iter(rows.values()))[2])
     return StereoFrames(root, truth, tuple(rows), tuple(frame.name for frame in rows), tuple(rows.values()),
                         calibrations)
+
+
+def _require_metres(path: Path) -> None:
+    """Refuse what the source's own preprocessing writes: colours of distances, whole numbers up to 120."""
+    readings = np.load(path, allow_pickle=False)
+    readings = readings[readings > 0]
+    if readings.size > 1 and readings.max() <= _MOST_COLOR_CODE and (readings == np.rint(readings)).all():
+        raise UserError(f"{path} holds whole numbers up to {readings.max():g}: colour codes of distances, "
+                        "not metres; make it of the scans with scripts/prepare_kitti_gt.py --format npy")
 
 
 def _all_frames(root: Path, columns: tuple[Column, ...], drives: tuple[str, ...]) -> list[FrameId]:
@@ -179,13 +180,12 @@ def _report_missing(root: Path, count: int, missing: list[str], skip_incomplete:
               f"the first lacks {missing[0]}")
     else:
         _report(root, [f"{file} is missing" for file in missing],
-                "add these files, list other frames, or leave out incomplete ones")
+                "add these files, list other frames, or leave them out with --skip_incomplete")
 
 
 def _report(root: Path, problems: list[str], advice: str) -> None:
     if problems:
-        more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-        raise UserError(f"{root}: {'; '.join(problems[:_SHOWN])}{more}; {advice}")
+        raise UserError(listed(root, problems, advice))
 
 
 def _problem(path: Path, kind: str, camera: Intrinsics) -> str | None:
