@@ -72,7 +72,7 @@ def read_index(path: str | Path, columns: Sequence[str], colour_format: str = "a
             of another kind, or differ in size within a row (the first few rows are named by their line).
     """
     root = Path(path).parent
-    numbered = _without_header(_read_rows(path), root)
+    numbered = _without_header(read_rows(path), root)
     if not numbered:
         raise UserError(f"{path} names no files; each row needs {len(columns)}: {', '.join(columns)}")
     for line, row in numbered:
@@ -95,7 +95,7 @@ def check_kind(column: str, path: str | Path) -> None:
         raise UserError(f"{column} {path} is {header}, not {expected}")
 
 
-def _read_rows(path: str | Path) -> list[tuple[int, tuple[str, ...]]]:
+def read_rows(path: str | Path) -> list[tuple[int, tuple[str, ...]]]:
     """Return the rows that are not blank, each with the number of its line."""
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:

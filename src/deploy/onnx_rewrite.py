@@ -34,11 +34,23 @@ def rewrite(model: onnx.ModelProto) -> None:
         ValueError: a transposed convolution means something that ONNX cannot say.
     """
     for node in model.graph.node:
-        if node.op_type == "ConvTranspose":
+        if node.op_type == "Conv":
+            _order_pads(node)
+        elif node.op_type == "ConvTranspose":
             _pad_transposed(node)
     resizes = [node for node in model.graph.node if node.op_type == "Resize"]
     if resizes:
         _scale_resizes(model, resizes)
+
+
+def _order_pads(node: onnx.NodeProto) -> None:
+    """Order a convolution's padding: ONNX wants (top, left, bottom, right), the exporter writes MindSpore's
+    (top, bottom, left, right).
+    """
+    for attribute in node.attribute:
+        if attribute.name == "pads":
+            top, bottom, left, right = attribute.ints
+            attribute.ints[:] = [top, left, bottom, right]
 
 
 def _pad_transposed(node: onnx.NodeProto) -> None:

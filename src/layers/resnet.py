@@ -10,14 +10,27 @@ from mindspore import Tensor, nn, ops
 from mindspore.common.initializer import HeNormal
 
 from src.errors import UserError
+from src.layers.circular import CircularConv2d, CircularPad
 
 _EXPANSION = 4  # of a bottleneck's outputs over its inner channels
 
 
-def conv(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    """Return a convolution without bias that pads by half its kernel; Kaiming's normal start by fan-out."""
+def conv(in_channels: int, out_channels: int, kernel: int, stride: int = 1,
+         circular: bool = False) -> nn.Conv2d:
+    """Return a convolution without bias that pads by half its kernel; Kaiming's normal start by fan-out.
+
+    Args:
+        in_channels: of the input.
+        out_channels: of the output.
+        kernel: odd size.
+        stride: along both axes.
+        circular: pad around the width (see `src.layers.circular`) instead of by zeros.
+    """
+    start = HeNormal(mode="fan_out", nonlinearity="relu")
+    if circular:
+        return CircularConv2d(in_channels, out_channels, kernel, stride, weight_init=start)
     return nn.Conv2d(in_channels, out_channels, kernel, stride=stride, pad_mode="pad", padding=kernel // 2,
-                     weight_init=HeNormal(mode="fan_out", nonlinearity="relu"))
+                     weight_init=start)
 
 
 def batch_norm(channels: int) -> nn.BatchNorm2d:
@@ -35,12 +48,12 @@ class Bottleneck(nn.Cell):
         (N, 4 * channels, ceil(H / stride), ceil(W / stride)).
     """
 
-    def __init__(self, in_channels: int, channels: int, stride: int):
+    def __init__(self, in_channels: int, channels: int, stride: int, circular: bool = False):
         super().__init__()
         out_channels = _EXPANSION * channels
         self.conv1 = conv(in_channels, channels, 1)
         self.bn1 = batch_norm(channels)
-        self.conv2 = conv(channels, channels, 3, stride)
+        self.conv2 = conv(channels, channels, 3, stride, circular)
         self.bn2 = batch_norm(channels)
         self.conv3 = conv(channels, out_channels, 1)
         self.bn3 = batch_norm(out_channels)
@@ -57,9 +70,9 @@ class Bottleneck(nn.Cell):
         return ops.relu(self.bn3(self.conv3(x)) + shortcut)
 
 
-def _layer(in_channels: int, channels: int, blocks: int, stride: int) -> nn.SequentialCell:
+def _layer(in_channels: int, channels: int, blocks: int, stride: int, circular: bool) -> nn.SequentialCell:
     inputs = (in_channels, *[_EXPANSION * channels] * (blocks - 1))
-    return nn.SequentialCell([Bottleneck(below, channels, 1 if i else stride)
+    return nn.SequentialCell([Bottleneck(below, channels, 1 if i else stride, circular)
                               for i, below in enumerate(inputs)])
 
 
@@ -71,6 +84,7 @@ class ResNet50(nn.Cell):
 
     Args:
         width: times all numbers of channels, for small machines; the stem's 64 is rounded to an even number.
+        circular: pad around the width instead of by zeros, for panorama images; parameters are the same.
 
     Inputs:
         image (N, 3, H, W), normalised as the weights want it; any size, customarily multiples of 32.
@@ -80,25 +94,32 @@ class ResNet50(nn.Cell):
         2048 at width 1).
     """
 
-    def __init__(self, width: float = 1.0):
+    def __init__(self, width: float = 1.0, circular: bool = False):
         super().__init__()
         stem = 2 * max(1, round(32 * width))
         self.channels = tuple(_EXPANSION * stem * factor for factor in (1, 2, 4, 8))
-        self.conv1 = conv(3, stem, 7, stride=2)
+        self.conv1 = conv(3, stem, 7, 2, circular)
         self.bn1 = batch_norm(stem)
         # MindSpore's exporter knows no padded pooling. Zeros do for its padding since no input is below
         # zero, and gradients agree: ReLU passes none where an input ties with them.
-        self.pad = nn.Pad(((0, 0), (0, 0), (1, 1), (1, 1)))
+        self.pad = CircularPad(1) if circular else nn.Pad(((0, 0), (0, 0), (1, 1), (1, 1)))
         self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, pad_mode="valid")
-        self.layer1 = _layer(stem, stem, blocks=3, stride=1)
-        self.layer2 = _layer(self.channels[0], 2 * stem, blocks=4, stride=2)
-        self.layer3 = _layer(self.channels[1], 4 * stem, blocks=6, stride=2)
-        self.layer4 = _layer(self.channels[2], 8 * stem, blocks=3, stride=2)
+        self.layer1 = _layer(stem, stem, 3, 1, circular)
+        self.layer2 = _layer(self.channels[0], 2 * stem, 4, 2, circular)
+        self.layer3 = _layer(self.channels[1], 4 * stem, 6, 2, circular)
+        self.layer4 = _layer(self.channels[2], 8 * stem, 3, 2, circular)
+
+    def stem(self, image):
+        """Return the features (N, 64 * width, H/2, W/2) in front of the pooling."""
+        return ops.relu(self.bn1(self.conv1(image)))
 
     def construct(self, image):
         """Encode."""
-        x = self.maxpool(self.pad(ops.relu(self.bn1(self.conv1(image)))))
-        quarter = self.layer1(x)
+        return self.stages(self.stem(image))
+
+    def stages(self, half):
+        """Return the outputs for the stem's."""
+        quarter = self.layer1(self.maxpool(self.pad(half)))
         eighth = self.layer2(quarter)
         sixteenth = self.layer3(eighth)
         return quarter, eighth, sixteenth, self.layer4(sixteenth)

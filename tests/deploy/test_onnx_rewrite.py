@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Transposed convolutions and enlargements in ONNX Runtime against MindSpore, at sizes of the file's own."""
+"""Convolutions, transposed ones and enlargements in ONNX Runtime against MindSpore, at sizes of their own."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -57,6 +57,13 @@ def test_transposed_convolutions(tmp_path, kernel, options):
 def test_a_kernel_smaller_than_its_stride_is_refused(tmp_path, mode):
     with pytest.raises(ValueError, match="ConvTranspose.*kernel smaller than its stride"):
         assert_free_and_equal(transposed(2, 3, pad_mode=mode), tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("padding", [(1, 1, 2, 0), (2, 0, 1, 1), (0, 2, 2, 0)])
+def test_convolutions_that_pad_unevenly(tmp_path, padding):
+    cell = nn.Conv2d(3, 3, 3, pad_mode="pad", padding=padding, weight_init="normal")
+    cell.weight.set_data(ms.Tensor(example(cell.weight.shape)))
+    assert_free_and_equal(cell, tmp_path / "m.onnx")
 
 
 class Nearest(nn.Cell):

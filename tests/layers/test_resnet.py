@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from mindspore import nn, ops
 
+from src.deploy.onnx_export import export_onnx
+from src.deploy.runtimes import onnx_runner
+from src.graph import TensorSpec
 from src.layers.resnet import ImageNetNormalization, ResNet50, batch_norm, torchvision_name
 from tests.resnet_reference import convolutions, features, random_state
 
@@ -33,6 +36,38 @@ def test_features_are_torchvisions(narrow, size):
     for mine, theirs in zip(found, expected, strict=True):
         assert mine.shape == theirs.shape and theirs.std() > 0.1
         np.testing.assert_allclose(mine, theirs, atol=1e-4)
+
+
+def test_a_circular_net_sees_an_endless_image():
+    """Its features are torchvision's in the middle of so many copies that the ends are out of sight."""
+    net, state, copies = ResNet50(WIDTH, circular=True).set_train(False), random_state(STEM), 17
+    for parameter in net.get_parameters():
+        parameter.set_data(ms.Tensor(state[torchvision_name(parameter.name)]))
+    image = RNG.random((1, 3, 32, 64), np.float32)
+    found = [output.asnumpy() for output in net(ms.Tensor(image))]
+    for mine, theirs in zip(found, features(state, np.tile(image, copies)), strict=True):
+        width = theirs.shape[-1] // copies
+        middle = theirs[..., copies // 2 * width:][..., :width]
+        assert np.abs(theirs[..., :width] - middle).max() > 1e-2
+        np.testing.assert_allclose(mine, middle, atol=1e-4)
+
+
+def test_a_circular_net_exports(tmp_path):
+    net, path = ResNet50(WIDTH, circular=True).set_train(False), tmp_path / "m.onnx"
+    outputs = [TensorSpec(f"features{i}", (channels, 16 >> i, 32 >> i))
+               for i, channels in enumerate(net.channels)]
+    assert export_onnx(net, [TensorSpec("image", (3, 64, 128))], outputs, path, {}, {}) == ("N",)
+    image = RNG.random((2, 3, 64, 128), np.float32)
+    for found, expected in zip(onnx_runner(path)(image), net(ms.Tensor(image)), strict=True):
+        np.testing.assert_allclose(found, expected.asnumpy(), atol=1e-4 * expected.asnumpy().max())
+
+
+def test_the_stems_features_are_those_in_front_of_the_stages(narrow):
+    image = ms.Tensor(RNG.random((1, 3, 64, 64), np.float32))
+    half = narrow.stem(image)
+    assert half.shape == (1, STEM, 32, 32)
+    for one, other in zip(narrow.stages(half), narrow(image), strict=True):
+        np.testing.assert_array_equal(one.asnumpy(), other.asnumpy())
 
 
 def test_parameters_are_torchvisions_by_name_and_shape():

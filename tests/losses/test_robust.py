@@ -47,6 +47,14 @@ def test_berhu_by_hand():
     assert found("berhu", error, valid) == pytest.approx(1 + 2 + 3.25 + 26)
 
 
+@pytest.mark.parametrize("name", SUMS)
+def test_a_weight_counts_an_error_as_often(name):
+    error, valid = case()
+    weights = np.where(valid, RNG.integers(1, 4, error.shape), 0)
+    repeated, ones = np.repeat(error.ravel(), weights.ravel()), np.ones(weights.sum())
+    assert found(name, error, weights) == pytest.approx(found(name, repeated, ones), rel=1e-5)
+
+
 def test_berhu_scales_with_the_unit():
     error, valid = case()
     metres = found("berhu", error, valid)

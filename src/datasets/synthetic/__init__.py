@@ -9,5 +9,6 @@ output folder), `__main__` (command line). Rendering knows no layout: a layout i
 brings its own rays. Close-ups, for `layout_ddrnet`, are `objects` (exact shapes with relief), `still_life`
 (random groups and views of them) and `lighting` (harmonic light). Outdoors, for `layout_kitti`, are `streets`
 (random scenes and drives through them), `street_objects`, `street_textures`, `lidar` (scans) and `kitti_rig`
-(cameras and calibration files).
+(cameras and calibration files). Panoramas, for `layout_panorama`, are `interiors` (divided rooms, places for
+a tripod) and `mesh` (.obj files).
 """

@@ -8,13 +8,14 @@ import os
 import sys
 from pathlib import Path
 
-from src.datasets.synthetic import layout_ddrnet, layout_kitti, layout_nyu
+from src.datasets.synthetic import layout_ddrnet, layout_kitti, layout_nyu, layout_panorama
 from src.datasets.synthetic.generate import generate
-from src.datasets.synthetic.settings import Settings
+from src.datasets.synthetic.settings import PanoramaSettings, Settings
 from src.errors import UserError, run_command
 
-LAYOUTS = {"nyu": layout_nyu, "ddrnet": layout_ddrnet, "kitti": layout_kitti}
-SIZES_PX = {"nyu": (640, 480), "ddrnet": (640, 480), "kitti": (1242, 375)}
+LAYOUTS = {"nyu": layout_nyu, "ddrnet": layout_ddrnet, "kitti": layout_kitti, "panorama": layout_panorama}
+SIZES_PX = {"nyu": (640, 480), "ddrnet": (640, 480), "kitti": (1242, 375), "panorama": (512, 256)}
+_PANORAMA_ONLY = ("depth_scale", "tilt_deg", "pan_sizes")
 
 _ABOUT = """\
 Ray-cast synthetic scenes with exact depth and write them in the layout of a real data set.
@@ -29,6 +30,10 @@ layouts:
   kitti streets, two rectified views 1242 x 375, z depth from 3 to 80 m, no depth in the sky
         <date>/<drive>/image_02|image_03, velodyne_points, proj_depth/groundtruth (16 bits, z * 256 m)
         <date>/calib_cam_to_cam.txt, calib_velo_to_cam.txt; train.txt, test.txt; four frames a drive
+  panorama rooms, equirectangular 512 x 256, distance along the ray to 12 m, four posed panoramas a room
+        <uuid>/pan/images/<nnnn>.jpg, depth/<nnnn>.png (16 bits), pose/<nnnn>.txt (4 x 4, camera to world),
+        obj/<uuid>.obj (the mesh); train.csv, valid.csv (the last tenth of the training rooms), test.csv:
+        image, depth, pose; *_pairs.csv: two panoramas of one room a line
 """
 _EXAMPLES = """\
 examples:
@@ -55,24 +60,42 @@ def main(argv: list[str]) -> int:
                         help="another number, other scenes (default: 1)")
     parser.add_argument("--holes", type=int, choices=(0, 1), default=1,
                         help="1: a share of each depth map has no reading (nyu 5 to 10 %%, ddrnet 5 to 15 %% "
-                             "of the objects, kitti 5 %% of each scan); 0: all of it has (default: 1)")
+                             "of the objects, kitti 5 %% of each scan, panorama 5 to 17 %%); 0: all "
+                             "of it has (default: 1)")
     parser.add_argument("--width", type=int, metavar="PX", help="picture width (default: the layout's)")
     parser.add_argument("--height", type=int, metavar="PX", help="picture height (default: the layout's)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="W",
                         help="processes (default: one a core)")
+    own = parser.add_argument_group("panorama only")
+    own.add_argument("--depth_scale", type=int, metavar="U",
+                     help="units a metre of the depth files (default: 1000; Matterport3D has 4000)")
+    own.add_argument("--tilt_deg", type=float, metavar="T",
+                     help="up to so much each camera leans (default: 0, all are level)")
+    own.add_argument("--pan_sizes", type=int, choices=(0, 1),
+                     help="1: also pan/high and pan/low, twice and half the size; slow (default: 0)")
     args = parser.parse_args(argv)
     if args.layout not in LAYOUTS:
         raise UserError(f"--layout {args.layout} does not exist; choose from: {', '.join(LAYOUTS)}")
     if args.workers < 1:
         raise UserError(f"--workers {args.workers} is impossible; give 1 or more")
-    width, height = (own if given is None else given
-                     for given, own in zip((args.width, args.height), SIZES_PX[args.layout]))
-    settings = Settings(args.layout, args.num_train, args.num_test, args.seed, bool(args.holes), width,
-                        height)
+    settings = _settings(args)
     written = generate(args.output_dir, settings, LAYOUTS[args.layout].jobs(settings), args.workers)
     outcome = f"wrote {written} frames" if written else "already complete"
     print(f"{args.output_dir}: {outcome} ({args.num_train} train, {args.num_test} test, seed {args.seed})")
     return 0
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    width, height = (own if given is None else given
+                     for given, own in zip((args.width, args.height), SIZES_PX[args.layout]))
+    common = (args.layout, args.num_train, args.num_test, args.seed, bool(args.holes), width, height)
+    extra = {name: getattr(args, name) for name in _PANORAMA_ONLY if getattr(args, name) is not None}
+    if args.layout == "panorama":
+        return PanoramaSettings(*common, **extra)
+    if extra:
+        raise UserError(f"--{next(iter(extra))} belongs to --layout panorama, not to {args.layout}; "
+                        "leave it out")
+    return Settings(*common)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Cameras as sets of rays: all a renderer needs, so a panorama or a lidar is one more function.
+"""Cameras as sets of rays: all a renderer needs, so a lidar is one more function.
 
 World: x and y on the floor, z up, metres. Camera: x right, y down, z forward. Pixel
 centres at integers + 0.5.
@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
+from src.geometry.sphere import directions
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,21 @@ class Pinhole:
         length = np.sqrt(x * x + y * y + 1).ravel()
         directions = np.stack([(r[0] * x + r[1] * y + r[2]).ravel() / length for r in rotation])
         return Rays(pose.position_m.astype(np.float32), directions, (self.height, self.width), 1 / self.fx_px)
+
+
+@dataclass(frozen=True)
+class Panorama:
+    """An equirectangular panorama, in pixels: forward in the middle, the whole sphere."""
+
+    width: int
+    height: int
+
+    def rays(self, pose: Pose) -> Rays:
+        """Return one ray a pixel, row by row: longitude grows to the right, latitude falls downwards."""
+        camera = directions(self.height, self.width).reshape(-1, 3)
+        world = np.ascontiguousarray((camera @ pose.rotation.T).T, np.float32)
+        return Rays(pose.position_m.astype(np.float32), world, (self.height, self.width),
+                    2 * np.pi / self.width)
 
 
 def look(position_m: np.ndarray, yaw_rad: float, pitch_rad: float, roll_rad: float = 0.0) -> Pose:

@@ -31,16 +31,32 @@ def photograph(rng: np.random.Generator, radiance: np.ndarray) -> np.ndarray:
 def photographs(rng: np.random.Generator, views: list[np.ndarray]) -> list[np.ndarray]:
     """Expose views (3, H, W) of one scene alike, each with noise of its own; return 8-bit RGB (H, W, 3).
 
-    The exposure goes a third of the way towards a mean of 0.3, as a camera's automatic does within its
-    limits, so that a dark place still looks darker. Noise is shot noise plus read noise.
+    Noise is shot noise plus read noise.
     """
     height, width = views[0].shape[1:]
-    mean = np.mean([float(radiance.mean()) for radiance in views])
-    gain = (0.3 / max(mean, 1e-3)) ** (1 / 3) * np.exp(rng.normal(0, 0.08))
-    balance = np.exp(rng.normal(0, 0.03, 3))
+    gains = _exposure(rng, views)
     y, x = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)
     vignette = 1 - np.float32(rng.uniform(0.03, 0.12)) * (x * x + y * y)
-    return [_develop(rng, radiance, vignette, gain * balance) for radiance in views]
+    return [_develop(rng, radiance, vignette, gains) for radiance in views]
+
+
+def panorama_photographs(rng: np.random.Generator, views: list[np.ndarray]) -> list[np.ndarray]:
+    """Expose panoramas (3, H, W) of one scene alike, as `photographs` does, without vignette or seam."""
+    gains = _exposure(rng, views)
+    even = np.ones((1, 1), np.float32)
+    wrapped = [np.pad(radiance, ((0, 0), (0, 0), (1, 1)), mode="wrap") for radiance in views]
+    return [_develop(rng, radiance, even, gains)[:, 1:-1] for radiance in wrapped]
+
+
+def _exposure(rng: np.random.Generator, views: list[np.ndarray]) -> np.ndarray:
+    """Return the gain (3,) of each colour for all views of a scene.
+
+    The exposure goes a third of the way towards a mean of 0.3, as a camera's automatic does within its
+    limits, so that a dark place still looks darker.
+    """
+    mean = np.mean([float(radiance.mean()) for radiance in views])
+    gain = (0.3 / max(mean, 1e-3)) ** (1 / 3) * np.exp(rng.normal(0, 0.08))
+    return gain * np.exp(rng.normal(0, 0.03, 3))
 
 
 def _develop(rng: np.random.Generator, radiance: np.ndarray, vignette: np.ndarray,

@@ -33,3 +33,32 @@ class Settings:
         if min(self.width, self.height) < 32:
             size = f"--width {self.width} --height {self.height}"
             raise UserError(f"{size} is too small; give 32 pixels or more")
+
+
+@dataclass(frozen=True)
+class PanoramaSettings(Settings):
+    """What a set of panoramas is made from.
+
+    Attributes:
+        depth_scale: units a metre of the depth files.
+        tilt_deg: up to so much each camera leans.
+        pan_sizes: whether pan/high and pan/low are written.
+
+    Raises:
+        UserError: a number is out of range.
+    """
+
+    depth_scale: int = 1000
+    tilt_deg: float = 0.0
+    pan_sizes: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.width != 2 * self.height:
+            raise UserError(f"--width {self.width} --height {self.height} is no panorama; give a width of "
+                            "twice the height")
+        if not 100 <= self.depth_scale <= 4000:
+            raise UserError(f"--depth_scale {self.depth_scale} is not possible; give 100 (coarser hides the "
+                            "floor's slope) to 4000 (beyond, a hall does not fit into 16 bits)")
+        if not 0 <= self.tilt_deg <= 45:
+            raise UserError(f"--tilt_deg {self.tilt_deg:g} is impossible; give 0 to 45")
