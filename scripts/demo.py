@@ -124,7 +124,8 @@ def baseline_figures(data: Path) -> dict[str, dict[str, float]]:
     """Score the constant maps of the training set on the test set."""
     settings = load_settings("eval", "", ["--data_url", str(data), "--augmentation", "none"])
     method = build_method(settings)
-    return constant_figures(method, method.train_samples("fine"), "depth_m", protocol_named(PROTOCOL))
+    return constant_figures(method, method.train_samples("fine"), "depth_m", "fine:log_depth",
+                            protocol_named(PROTOCOL))
 
 
 def write_page(out: Path, metrics: dict) -> None:

@@ -35,14 +35,15 @@ def constant_maps(depth_maps_m: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
     return {name: values.astype(np.float32) for name, values in constants.items()}
 
 
-def constant_figures(method: Method, train_samples: Any, column: str,
+def constant_figures(method: Method, train_samples: Any, column: str, result: str,
                      protocol: Protocol) -> dict[str, dict[str, float]]:
-    """Score the constant maps of a training set on the method's evaluation set, as maps of its first view.
+    """Score the constant maps of a training set on the method's evaluation set.
 
     Args:
         method: gives the evaluation set and how maps are placed in pictures.
         train_samples: of `Method.train_samples`, without augmentation.
         column: of these samples, depth in metres (1, h, w).
+        result: of the method's graph, in whose place the maps stand (it tells the view).
         protocol: what to measure.
 
     Returns:
@@ -50,11 +51,11 @@ def constant_figures(method: Method, train_samples: Any, column: str,
     """
     train = _Maps(train_samples, column)
     constants = constant_maps(ahead(train, range(len(train)), method.settings.num_parallel_workers))
-    maps = {f"{name}:constant": values for name, values in constants.items()}
-    evaluation = Evaluation(method, [protocol])
+    evaluations = {name: Evaluation(method, [protocol]) for name in constants}
     for sample in read_samples(method, method.eval_samples()):
-        evaluation.add(sample, maps)
-    return {result["net"]: result["metrics"] for result in evaluation.report()["results"]}
+        for name, evaluation in evaluations.items():
+            evaluation.add(sample, {result: constants[name]})
+    return {name: evaluation.report()["results"][-1]["metrics"] for name, evaluation in evaluations.items()}
 
 
 def best_figures(figures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
