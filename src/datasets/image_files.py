@@ -138,6 +138,21 @@ def check_header(path: str | Path, depth: bool) -> str | None:
     return "not a PNG" if depth else "neither JPEG nor PNG"
 
 
+def open_npy(path: str | Path) -> np.ndarray:
+    """Open a `.npy` without reading its values.
+
+    Raises:
+        UserError: what is wrong with the file; ends a sentence that begins `<path> is`.
+    """
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        raise UserError("no NumPy array, or cut off") from None
+    if not isinstance(values, np.ndarray):
+        raise UserError("no NumPy array, or cut off")
+    return values
+
+
 class Header(NamedTuple):
     """What a picture is, as far as its header tells.
 

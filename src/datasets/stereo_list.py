@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from src.config import Settings
-from src.datasets.image_files import check_header, read_depth, read_header, read_rgb
+from src.datasets.image_files import check_header, open_npy, read_depth, read_header, read_rgb
 from src.datasets.pairs import read_list
 from src.datasets.stereo import StereoFrame
 from src.errors import UserError, listed
@@ -89,11 +89,11 @@ def _check(path: str, root: Path, rows: list[tuple[str, ...]], kinds: tuple[str,
     problems, size_wh = [], None
     for row in rows:
         for kind, file in zip(kinds, row):
-            wrong = check_header(root / file, kind in DEPTHS)
-            if wrong:
-                problems.append(f"{file} is {wrong}")
+            try:
+                own_wh = _size_wh(root / file, kind in DEPTHS)
+            except UserError as error:
+                problems.append(f"{file} is {error}")
                 continue
-            own_wh = _size_wh(root / file)
             size_wh = size_wh or own_wh
             if own_wh != size_wh:
                 problems.append(f"{file} is {own_wh[0]}x{own_wh[1]}, not {size_wh[0]}x{size_wh[1]} as the "
@@ -103,10 +103,16 @@ def _check(path: str, root: Path, rows: list[tuple[str, ...]], kinds: tuple[str,
     return size_wh
 
 
-def _size_wh(path: Path) -> tuple[int, int]:
-    if path.suffix == ".npy":
-        return np.load(path, mmap_mode="r", allow_pickle=False).shape[::-1]
-    return read_header(path).size_wh
+def _size_wh(path: Path, depth: bool) -> tuple[int, int]:
+    wrong = check_header(path, depth)
+    if wrong:
+        raise UserError(wrong)
+    if path.suffix != ".npy":
+        return read_header(path).size_wh
+    values = open_npy(path)
+    if values.ndim != 2:
+        raise UserError("no array (H, W)")
+    return values.shape[1], values.shape[0]
 
 
 def _rig(settings: Settings, width_px: int, height_px: int) -> tuple[Intrinsics, Intrinsics]:

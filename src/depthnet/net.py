@@ -26,9 +26,9 @@ class CoarseNet(nn.Cell):
     """The ModelZoo's coarse net: a small U-Net and one dense layer (21,899,723 parameters).
 
     Parameter names and shapes are those of research/cv/DepthNet, so that `FinalCoarseNet.ckpt` loads
-    unchanged. Two of its convolutions pad unevenly; they pad in a layer of their own, since
-    `nn.Conv2d(padding=(t, b, l, r))` exports to ONNX with wrong padding. conv5's weights are applied three
-    times, as published.
+    unchanged. Two of its convolutions pad unevenly; they pad in a layer of their own, which every exporter
+    writes right (of `nn.Conv2d(padding=(t, b, l, r))` MindSpore's makes wrong ONNX, which
+    `src.deploy.onnx_rewrite` has to mend). conv5's weights are applied three times, as published.
 
     Inputs:
         image (N, 3, 228, 304) float32 in [0, 1].

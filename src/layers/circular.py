@@ -6,18 +6,10 @@ Maps are padded by slices and concatenations, which MindIR and ONNX files hold w
 """
 from __future__ import annotations
 
-from mindspore import nn, ops
+from mindspore import nn
 
+from src.geometry.sphere_tensors import wrapped
 from src.layers.resize import BilinearUpsample
-
-
-def wrap_width(x, margin: int):
-    """Continue a map (N, C, H, W) beyond both sides by the `margin` <= W columns of the other side.
-
-    Returns:
-        (N, C, H, W + 2 * margin).
-    """
-    return ops.concat((x[:, :, :, -margin:], x, x[:, :, :, :margin]), 3)
 
 
 class CircularPad(nn.Cell):
@@ -40,7 +32,7 @@ class CircularPad(nn.Cell):
 
     def construct(self, x):
         """Pad."""
-        return self.rows(wrap_width(x, self.margin))
+        return self.rows(wrapped(x, self.margin, self.margin))
 
 
 class CircularConv2d(nn.Conv2d):
@@ -71,7 +63,7 @@ class CircularConv2d(nn.Conv2d):
 
     def construct(self, x):
         """Convolve."""
-        return super().construct(wrap_width(x, self.margin) if self.margin else x)
+        return super().construct(wrapped(x, self.margin, self.margin) if self.margin else x)
 
 
 class CircularUpsample(BilinearUpsample):
@@ -89,4 +81,4 @@ class CircularUpsample(BilinearUpsample):
 
     def construct(self, x):
         """Enlarge."""
-        return super().construct(wrap_width(x, 1))[:, :, :, self.factor:-self.factor]
+        return super().construct(wrapped(x, 1, 1))[:, :, :, self.factor:-self.factor]

@@ -150,3 +150,11 @@ def test_a_damaged_picture_is_named(pairs):
     path = pairs.parent / "r/a.png"
     path.write_bytes(path.read_bytes()[:200])
     assert f"cannot decode {path}" in refusal(opened(pairs).read, 0)
+
+
+@pytest.mark.parametrize(("damage", "wrong"), [
+    (lambda path: path.write_bytes(path.read_bytes()[:90]), "no NumPy array, or cut off"),
+    (lambda path: np.save(path, np.zeros((2, HEIGHT, WIDTH))), "no array (H, W)")])
+def test_depth_arrays_that_are_no_maps_are_refused(pairs, damage, wrong):
+    damage(pairs.parent / "dr/b.npy")
+    assert f"dr/b.npy is {wrong}" in refusal(opened, pairs)

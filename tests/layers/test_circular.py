@@ -12,8 +12,9 @@ from mindspore import nn
 
 from src.deploy.onnx_export import export_onnx
 from src.deploy.runtimes import mindir_runner, onnx_runner
+from src.geometry import sphere_tensors
 from src.graph import TensorSpec
-from src.layers.circular import CircularConv2d, CircularPad, CircularUpsample, wrap_width
+from src.layers.circular import CircularConv2d, CircularPad, CircularUpsample
 from src.layers.resize import BilinearUpsample
 from tests.reference_nets import conv
 
@@ -47,7 +48,8 @@ def reference(cell: CircularConv2d, x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("margin", [1, 2, 5])
 def test_wrapping_is_numpys(margin):
     x = random_map(2, 3, 4, 5)
-    np.testing.assert_array_equal(wrap_width(ms.Tensor(x), margin).asnumpy(), wrapped(x, margin))
+    found = sphere_tensors.wrapped(ms.Tensor(x), margin, margin)
+    np.testing.assert_array_equal(found.asnumpy(), wrapped(x, margin))
     expected = np.pad(wrapped(x, margin), ((0, 0), (0, 0), (margin, margin), (0, 0)))
     np.testing.assert_array_equal(CircularPad(margin)(ms.Tensor(x)).asnumpy(), expected)
 

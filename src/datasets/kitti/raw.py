@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.datasets.image_files import read_depth, read_header, read_rgb
+from src.datasets.image_files import open_npy, read_depth, read_header, read_rgb
 from src.datasets.kitti.calibration import Calibration, read_calibration
 from src.datasets.kitti.frame_lists import FrameId
 from src.datasets.kitti.layout import TRUTHS, Column, find_drives, picture_columns
@@ -210,10 +210,7 @@ def _picture_header(path: Path, kind: str) -> tuple[str, tuple[int, int]]:
 
 
 def _npy_header(path: Path) -> tuple[str, tuple[int, int]]:
-    try:
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        raise UserError("no NumPy array, or cut off") from None
-    if not isinstance(values, np.ndarray) or values.ndim != 2 or values.dtype.kind != "f":
+    values = open_npy(path)
+    if values.ndim != 2 or values.dtype.kind != "f":
         raise UserError("no array (H, W) of floats, metres")
     return f"a {values.dtype} array", (values.shape[1], values.shape[0])
