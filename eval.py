@@ -56,7 +56,8 @@ def _predicted(method: Method, samples: Iterator[Sample]) -> Iterator[tuple[Samp
     from src.training.device import set_up_device
 
     set_up_device(method.settings)
-    return predict(method, method.graph, network_runners(load_trained(method, method.graph)), samples)
+    graph = method.graph.upto(method.graph.results)
+    return predict(method, graph, network_runners(load_trained(method, graph)), samples)
 
 
 def _save(method: Method, sample: Sample, maps: dict[str, np.ndarray]) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from src.config import Settings, add_method_section
 from src.errors import UserError
-from src.geometry.pinhole import Intrinsics, back_project, normals
+from src.geometry.pinhole import Intrinsics, back_project, edge_mask, normals
 from src.graph import Graph
 from src.protocols import Protocol
 from src.visualize import panel
@@ -32,6 +32,7 @@ _METHODS = {
     "depthnet": "src.depthnet.method:DepthNet",
     "ddrnet": "src.ddrnet.method:DDRNet",
     "mergedepth": "src.mergedepth.method:MergeDepth",
+    "panodepth": "src.panodepth.method:PanoDepth",
 }
 
 
@@ -247,6 +248,10 @@ class Method(ABC):
     def points(self, depth_m: np.ndarray, camera: Intrinsics | None) -> np.ndarray:
         """Return the points (H, W, 3) in metres of a full-size map; a pinhole camera's by default."""
         return back_project(depth_m, camera)
+
+    def edges(self, depth_m: np.ndarray, rel_jump: float) -> np.ndarray:
+        """Return where a full-size map jumps (H, W), see `src.geometry.pinhole.edge_mask`."""
+        return edge_mask(depth_m, rel_jump)
 
     @abstractmethod
     def mirrored(self, sample: Sample) -> Sample:

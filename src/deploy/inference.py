@@ -78,7 +78,7 @@ def _write(method: Method, graph: Graph, found: _Map, files: Mapping[str, Path])
     """Write the files of one map; return its entry in index.json."""
     name, net = found.sample.name, method.net_of(found.result)
     own_file = files.get(method.files_of(method.graph.upto((found.result,)))[0])
-    camera = camera_of(method.settings, found.sample, own_file)
+    camera = camera_of(method.settings, found.sample, own_file) if method.needs_camera else None
     camera = camera and method.camera_of(found.result, camera)
     stem = name if len(graph.results) == 1 else f"{name}_{net}"
     written = write_outputs(method, found.sample, stem, found.depth_m, found.seen, camera)

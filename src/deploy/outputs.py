@@ -13,7 +13,7 @@ from src.config import Settings
 from src.datasets.image_files import write_depth_png
 from src.errors import UserError
 from src.files import atomic_path
-from src.geometry.pinhole import Intrinsics, edge_mask
+from src.geometry.pinhole import Intrinsics
 from src.geometry.point_cloud import write_ply
 from src.method import Method, Sample
 from src.visualize import colorize_depth, depth_bar, normal_map, robust_limits, save_picture
@@ -99,7 +99,7 @@ def _write_normals(stem, method, sample, depth_m, seen, camera) -> Path:
 def _write_points(stem, method, sample, depth_m, seen, camera) -> Path:
     """Write the point cloud without holes and without the flying pixels of depth edges."""
     path = stem.with_name(f"{stem.name}.ply")
-    kept = seen & (depth_m > 0) & ~edge_mask(depth_m, method.settings.edge_threshold)
+    kept = seen & (depth_m > 0) & ~method.edges(depth_m, method.settings.edge_threshold)
     write_ply(path, method.points(depth_m, camera)[kept], sample.rgb[kept])
     return path
 

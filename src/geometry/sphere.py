@@ -63,6 +63,29 @@ def sample(values: np.ndarray, u_px: np.ndarray, v_px: np.ndarray) -> np.ndarray
     return blended
 
 
+def resized(values: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
+    """Return values (H, W) at another size, interpolated linearly, across the seam and the poles.
+
+    It is for enlarging: where it shrinks, pixels between the sampled ones are left out.
+    """
+    height, width = values.shape
+    if (height, width) == (height_px, width_px):
+        return values
+    u_px, v_px = np.meshgrid((np.arange(width_px) + 0.5) * width / width_px,
+                             (np.arange(height_px) + 0.5) * height / height_px)
+    return sample(values, u_px, v_px).astype(values.dtype)
+
+
+def yaw_matrix(columns: int, width_px: int) -> np.ndarray:
+    """Return the rotation (3, 3) from a panorama's frame to that of its image rolled by so many columns.
+
+    `np.roll(image, columns, axis=1)` moves what it shows to the right: a point keeps its place in the room
+    and gets other coordinates, as if the camera had turned to the left.
+    """
+    angle = 2 * np.pi * columns / width_px
+    return np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+
+
 def latitude_weights(height_px: int) -> np.ndarray:
     """Return cos(latitude) of every row, (H,) float64: proportional to the area that its pixels cover."""
     return np.cos(_latitudes(height_px))

@@ -2,25 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """panodepth's training objective: depth, normals and structure of panoramas, and what two views share.
 
-The source names its weights (`rate`: L1, normal, SSIM and three more; 0.1, 0.1, 0.8, 0, 0, 0) and its SSIM
-window (`ssim_k`, 11) but no formulas: those here are chosen.
+The source names its weights (`rate`) and its SSIM window (`ssim_k`, 11) but no formulas: those here are
+chosen.
 """
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from mindspore import nn, ops
 
 from src.config import Settings
-from src.errors import UserError
 from src.geometry.sphere_tensors import inverse_pose, latitude_weights, normals, surface, warp_pose, wrapped
 from src.geometry.warp import MIN_DEPTH_M, visible
 from src.losses.base import Objective, safe_divide
 from src.losses.robust import berhu_sum, l1_sum
 from src.losses.ssim import Ssim, window_mask
-
-DEPTH_TERMS = ("l1", "normal", "ssim", "gradient", "berhu")  # the first five rates, in this order
-TWO_VIEW_TERMS = ("photometric", "consistency")  # share the sixth
+from src.panodepth.rate import DEPTH_TERMS, TWO_VIEW_TERMS, parse_rate
 
 SSIM_SIGMA_PX = 1.5  # Wang et al. 2004, for windows of 11 pixels
 # Godard et al. 2017, eq. 2: 3x3 windows, and the share of dissimilarity in the photometric error.
@@ -28,18 +23,6 @@ PHOTOMETRIC_WINDOW_PX = 3
 PHOTOMETRIC_SSIM_SHARE = 0.85
 # Relative: silhouettes make larger jumps, and trained nets disagree by less.
 OCCLUSION_MARGIN = 0.1
-
-
-def parse_rate(rate: Sequence[str | float]) -> tuple[float, ...]:
-    """Return the six weights; `UserError` unless they are six numbers of at least 0, one of them positive."""
-    try:
-        weights = tuple(float(weight) for weight in rate)
-    except ValueError:
-        weights = ()
-    if len(weights) != 6 or not all(0 <= weight < float("inf") for weight in weights) or not any(weights):
-        raise UserError(f"--rate {','.join(map(str, rate))} is not possible: give six weights, none below 0, "
-                        "not all 0: L1, normal, SSIM, gradient, berHu, consistency of two views")
-    return weights
 
 
 def both(first, second):
