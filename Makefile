@@ -5,13 +5,43 @@ VENV := .venv
 PY := $(VENV)/bin/python
 DEMO_DIR ?= output/demo
 
-.PHONY: help demo test test-slow bench lint clean
+# `make download make3d1 nyu`: what stands beside these verbs names data sets (`make datasets` lists them).
+DATA_VERBS := download preprocess convert
+DATA_SETS := nyu make3d1 make3d2 all
+DATA_DIR ?= data
+WIDTH ?=
+HEIGHT ?=
+DWIDTH ?=
+DHEIGHT ?=
+START ?= 0
+LIMIT ?=
+FORCE ?=
+
+.PHONY: help demo test test-slow bench lint clean install datasets $(DATA_VERBS) $(DATA_SETS)
+.NOTPARALLEL:  # preprocess comes before convert under -j, too
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/.runtime  ## synthetic rooms: train, evaluate, export, C++ inference, report (under 10 minutes)
 	$(PY) scripts/demo.py --output_dir $(DEMO_DIR)
+
+install: $(VENV)/.runtime  ## install the requirements into .venv
+
+datasets: $(VENV)/.runtime  ## list the data sets that the next three know
+	@$(PY) scripts/datasets.py list
+
+download: $(VENV)/.runtime  ## DATASET...: fetch data sets into DATA_DIR (data)
+preprocess: $(VENV)/.runtime  ## DATASET...: one size; WIDTH HEIGHT DWIDTH DHEIGHT START LIMIT FORCE=1
+convert: $(VENV)/.runtime  ## DATASET...: to MindRecord
+$(DATA_VERBS):
+	$(PY) scripts/datasets.py $@ $(filter-out $(DATA_VERBS),$(MAKECMDGOALS)) --data_dir "$(DATA_DIR)" \
+	  --start "$(START)" $(if $(LIMIT),--limit "$(LIMIT)") $(if $(filter-out 0,$(FORCE)),--force) \
+	  $(if $(WIDTH),--width "$(WIDTH)") $(if $(HEIGHT),--height "$(HEIGHT)") \
+	  $(if $(DWIDTH),--dwidth "$(DWIDTH)") $(if $(DHEIGHT),--dheight "$(DHEIGHT)")
+
+$(DATA_SETS):
+	@$(if $(filter $(DATA_VERBS),$(MAKECMDGOALS)),:,echo "make download $@, preprocess $@ or convert $@" >&2; exit 2)
 
 test: $(VENV)/.dev lint  ## the test suite (minutes)
 	$(PY) -m pytest -q -m "not slow"

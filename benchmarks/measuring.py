@@ -45,6 +45,6 @@ def run_training(folder: Path, *arguments: object) -> dict[str, float]:
 
 def environment() -> dict:
     """Return the machine and the versions that the figures belong to."""
-    packages = ("mindspore", "numpy", "opencv-python-headless", "onnxruntime", "openvino")
+    packages = ("mindspore", "numpy", "opencv-contrib-python-headless", "onnxruntime", "openvino")
     return {"machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "versions": {name: metadata.version(name) for name in packages}}

@@ -8,13 +8,22 @@ import os
 import sys
 from pathlib import Path
 
-from src.datasets.synthetic import layout_ddrnet, layout_kitti, layout_nyu, layout_panorama
+from src.datasets.synthetic import (
+    layout_ddrnet,
+    layout_kitti,
+    layout_make3d,
+    layout_nyu,
+    layout_nyu_mat,
+    layout_panorama,
+)
 from src.datasets.synthetic.generate import generate
 from src.datasets.synthetic.settings import PanoramaSettings, Settings
 from src.errors import UserError, run_command
 
-LAYOUTS = {"nyu": layout_nyu, "ddrnet": layout_ddrnet, "kitti": layout_kitti, "panorama": layout_panorama}
-SIZES_PX = {"nyu": (640, 480), "ddrnet": (640, 480), "kitti": (1242, 375), "panorama": (512, 256)}
+LAYOUTS = {"nyu": layout_nyu, "ddrnet": layout_ddrnet, "kitti": layout_kitti, "panorama": layout_panorama,
+           "make3d": layout_make3d, "nyu_mat": layout_nyu_mat}
+SIZES_PX = {"nyu": (640, 480), "ddrnet": (640, 480), "kitti": (1242, 375), "panorama": (512, 256),
+            "make3d": (426, 568), "nyu_mat": (640, 480)}
 _PANORAMA_ONLY = ("depth_scale", "tilt_deg", "pan_sizes")
 
 _ABOUT = """\
@@ -34,6 +43,11 @@ layouts:
         <uuid>/pan/images/<nnnn>.jpg, depth/<nnnn>.png (16 bits), pose/<nnnn>.txt (4 x 4, camera to world),
         obj/<uuid>.obj (the mesh); train.csv, valid.csv (the last tenth of the training rooms), test.csv:
         image, depth, pose; *_pairs.csv: two panoramas of one room a line
+  make3d streets, upright 426 x 568 (1704 x 2272 in the data set), distance along the ray to 81.9 m
+        Train400Img/img-<id>.jpg and Train400Depth/depth_sph_corr-<id>.mat, Test134/ and Test134Depth/
+        Gridlaserdata/: Position3DGrid, 55 x 305 laser readings
+  nyu_mat the rooms of nyu as one file, nyu_depth_v2_labeled.mat (MATLAB 7.3, HDF5): images, depths, rawDepths
+        (float32 metres), testNdxs
 """
 _EXAMPLES = """\
 examples:
@@ -60,8 +74,8 @@ def main(argv: list[str]) -> int:
                         help="another number, other scenes (default: 1)")
     parser.add_argument("--holes", type=int, choices=(0, 1), default=1,
                         help="1: a share of each depth map has no reading (nyu 5 to 10 %%, ddrnet 5 to 15 %% "
-                             "of the objects, kitti 5 %% of each scan, panorama 5 to 17 %%); 0: all "
-                             "of it has (default: 1)")
+                             "of the objects, kitti 5 %% of each scan, panorama 5 to 17 %%, make3d 1 %%); "
+                             "0: all of it has (default: 1)")
     parser.add_argument("--width", type=int, metavar="PX", help="picture width (default: the layout's)")
     parser.add_argument("--height", type=int, metavar="PX", help="picture height (default: the layout's)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="W",

@@ -1,0 +1,199 @@
+# Copyright 2026 The MindSpore depth-estimation authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Sets of samples kept as MindRecord: what a row holds of each kind, and the set that reads it back.
+
+    pairs       rgb, depth                              `Pairs`, `NyuLabelled`, `LaserPairs`
+    stereo      left_rgb, right_rgb, left_depth, right_depth, left_camera, right_camera, baseline_m
+    panoramas   rgb, depth, pose where it is known, and these as second_rgb ... of pairs
+
+A depth is kept as `depth_mm`, uint16 millimetres in a PNG, or as `depth_m`, float32 metres; the names of the
+columns say which. Cameras are fx, fy, cx, cy, width and height in pixels. Rows may have further columns
+(`Records.read`).
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+
+from src.datasets.mindrecord import Records, is_record, shards_of
+from src.datasets.panorama import Panorama, PanoramaList, nearest
+from src.datasets.stereo import StereoFrame
+from src.errors import UserError
+from src.geometry.pinhole import Intrinsics
+
+_MM = 1000
+_MAX_MM = 65535
+
+
+def find_record(data_url: str, part: str) -> Path | None:
+    """Return the record that `data_url` names, or `data_url`/<part>.mindrecord if it is there, else None."""
+    if is_record(data_url):
+        return Path(data_url)
+    inside = Path(data_url) / f"{part}.mindrecord"
+    return inside if shards_of(inside) else None
+
+
+def depth_row(depth_m: np.ndarray, unit: str, view: str = "") -> dict[str, np.ndarray]:
+    """Return the column of a depth map (H, W) in metres, 0 = no reading.
+
+    Args:
+        depth_m: the map.
+        unit: "mm" rounds to whole millimetres, "m" keeps every bit.
+        view: what the column's name begins with.
+
+    Raises:
+        UserError: a reading is beyond the 65.535 m of 16 bits.
+    """
+    if unit == "m":
+        return {f"{view}depth_m": depth_m.astype(np.float32)}
+    depth_mm = np.rint(depth_m.astype(np.float64) * _MM)
+    if depth_mm.size and depth_mm.max() > _MAX_MM:
+        raise UserError(f"a depth of {depth_m.max():.1f} m does not fit into 16 bits of millimetres; keep "
+                        "this set in metres")
+    return {f"{view}depth_mm": depth_mm.astype(np.uint16)}
+
+
+def depth_of(row: Mapping[str, np.ndarray], view: str = "") -> np.ndarray:
+    """Return the depth map of a row, (H, W) float32 in metres, 0 = no reading."""
+    if f"{view}depth_mm" in row:
+        return row[f"{view}depth_mm"].astype(np.float32) / np.float32(_MM)
+    return row[f"{view}depth_m"]
+
+
+def _column(records: Records, name: str) -> str:
+    """Return which of the depth columns the rows have."""
+    found = [f"{name}_{unit}" for unit in ("mm", "m") if f"{name}_{unit}" in records.columns]
+    if not found:
+        raise UserError(f"{records.path} has no {name}_mm and no {name}_m, only "
+                        f"{', '.join(records.columns)}: it holds samples of another kind")
+    return found[0]
+
+
+def _require(records: Records, *names: str) -> None:
+    missing = [name for name in names if name not in records.columns]
+    if missing:
+        raise UserError(f"{records.path} has no {' and no '.join(missing)}, only "
+                        f"{', '.join(records.columns)}: it holds samples of another kind")
+
+
+class RecordPairs:
+    """Pictures and depth maps of one size, as `Pairs` gives them.
+
+    A depth map of another size than its picture (a laser's coarse grid that spans the picture) is enlarged:
+    each pixel takes the reading that its centre falls on.
+
+    Raises:
+        UserError: the record holds other samples.
+    """
+
+    def __init__(self, records: Records):
+        self.records = records
+        self.names = records.names
+        _require(records, "rgb")
+        self._columns = ("rgb", _column(records, "depth"))
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def describe(self, index: int) -> str:
+        """Return record and name of a sample."""
+        return self.records.describe(index)
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the picture (H, W, 3) uint8 and the depth (H, W) float32 in metres, 0 = no reading."""
+        row = self.records.read(index, self._columns)
+        height, width = row["rgb"].shape[:2]
+        return row["rgb"], nearest(depth_of(row), width, height)
+
+
+def pair_row(rgb: np.ndarray, depth_m: np.ndarray, unit: str) -> dict[str, np.ndarray]:
+    """Return the row of a picture (H, W, 3) uint8 and its depth."""
+    return {"rgb": rgb, **depth_row(depth_m, unit)}
+
+
+class RecordStereo:
+    """Rectified pairs: a `StereoSet`."""
+
+    def __init__(self, records: Records):
+        self.records = records
+        self.names = records.names
+        _require(records, "left_rgb", "right_rgb", "left_camera", "right_camera", "baseline_m")
+        _column(records, "left_depth")
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def describe(self, index: int) -> str:
+        """Return record and name of a pair."""
+        return self.records.describe(index)
+
+    def read(self, index: int) -> StereoFrame:
+        """Read a pair."""
+        row = self.records.read(index)
+        return StereoFrame(row["left_rgb"], row["right_rgb"], depth_of(row, "left_"), depth_of(row, "right_"),
+                           _camera(row["left_camera"]), _camera(row["right_camera"]),
+                           float(row["baseline_m"]))
+
+
+def stereo_row(frame: StereoFrame, unit: str) -> dict[str, np.ndarray]:
+    """Return the row of a rectified pair."""
+    return {"left_rgb": frame.left_rgb, "right_rgb": frame.right_rgb,
+            **depth_row(frame.left_depth_m, unit, "left_"), **depth_row(frame.right_depth_m, unit, "right_"),
+            "left_camera": np.array(astuple(frame.left_camera)),
+            "right_camera": np.array(astuple(frame.right_camera)), "baseline_m": np.array(frame.baseline_m)}
+
+
+def _camera(values: np.ndarray) -> Intrinsics:
+    return Intrinsics(*(float(value) for value in values[:4]), *(int(value) for value in values[4:]))
+
+
+class RecordPanoramas:
+    """Panoramas, alone or in pairs, as `PanoramaList` gives them."""
+
+    def __init__(self, records: Records):
+        self.records = records
+        self.names = records.names
+        _require(records, "rgb")
+        self._depth = _column(records, "depth")
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @property
+    def has_pose(self) -> bool:
+        """Whether the first panorama's pose is known."""
+        return "pose" in self.records.columns
+
+    @property
+    def has_pair(self) -> bool:
+        """Whether each row has a second panorama of the place, with its pose."""
+        return "second_rgb" in self.records.columns
+
+    def describe(self, index: int) -> str:
+        """Return record and name of a row."""
+        return self.records.describe(index)
+
+    def read(self, index: int, second: bool = False) -> Panorama:
+        """Return a row's panorama, or its second one.
+
+        Raises:
+            UserError: the record has no second panoramas.
+        """
+        view = "second_" if second else ""
+        columns = [f"{view}rgb", f"{view}{self._depth}", *([f"{view}pose"] if self.has_pose else [])]
+        row = self.records.read(index, columns)
+        return Panorama(row[f"{view}rgb"], depth_of(row, view), row.get(f"{view}pose"))
+
+
+def panorama_row(panoramas: PanoramaList, index: int, unit: str) -> dict[str, np.ndarray]:
+    """Return the row of a list's panorama, and of its second one where there are pairs."""
+    row: dict[str, np.ndarray] = {}
+    for second in range(1 + panoramas.has_pair):
+        view, panorama = ("second_" if second else ""), panoramas.read(index, bool(second))
+        row |= {f"{view}rgb": panorama.rgb, **depth_row(panorama.depth_m, unit, view)}
+        if panorama.camera_to_world is not None:
+            row[f"{view}pose"] = panorama.camera_to_world
+    return row
