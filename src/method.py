@@ -308,6 +308,16 @@ class Method(ABC):
         return {self.net_of(result): panel(*views[result], depth_m, views[result][1] > 0)
                 for result, depth_m in maps.items()}
 
+    def clouds(self, sample: Sample,
+               maps: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return point clouds that training shows beside `pictures`, by name; none by default.
+
+        Each is points (K, 3) in metres in the camera's frame and their colours (K, 3) uint8; arguments as of
+        `pictures`.
+        """
+        del sample, maps
+        return {}
+
     def own_figures(self, result: str, depth_m: np.ndarray, sample: Sample) -> dict[str, tuple[float, float]]:
         """Return (sum, count) of further figures of one full-size map (H, W) in metres; none by default.
 

@@ -13,7 +13,7 @@ import numpy as np
 from src.config import Settings
 from src.datasets.augment import to_chw
 from src.datasets.image_files import read_rgb
-from src.datasets.panorama import nearest
+from src.datasets.panorama import Panorama, nearest
 from src.errors import UserError
 from src.geometry import sphere
 from src.geometry.pinhole import Intrinsics
@@ -21,6 +21,7 @@ from src.graph import Graph, Model, TensorSpec, Wire
 from src.method import Method, Sample, Stage
 from src.panodepth import data_loader
 from src.panodepth.figures import normal_figures
+from src.panodepth.pictures import panorama_cloud, panorama_pictures
 from src.panodepth.rate import parse_rate
 
 if TYPE_CHECKING:
@@ -143,6 +144,23 @@ class PanoDepth(Method):
     def edges(self, depth_m: np.ndarray, rel_jump: float) -> np.ndarray:
         """Return where depth jumps, also across the seam."""
         return sphere.edge_mask(depth_m, rel_jump)
+
+    def pictures(self, sample: Sample, maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Panorama, depth, normals and error, under the source's names."""
+        return panorama_pictures(*self._shown(sample, maps))
+
+    def clouds(self, sample: Sample,
+               maps: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """The coloured points of the predicted depth."""
+        rgb, _, depth_m = self._shown(sample, maps)
+        return {"cloud": panorama_cloud(rgb, depth_m, self.settings.edge_threshold)}
+
+    def _shown(self, sample: Sample,
+               maps: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return picture, truth and depth at the network's size: a larger map shows nothing more."""
+        s = self.settings
+        view = Panorama(sample.rgb, sample.truth_m, None).resized(s.image_width, s.image_height)
+        return view.rgb, view.depth_m, self.truth_at_network(maps["pano:depth"])
 
     def own_figures(self, result: str, depth_m: np.ndarray, sample: Sample) -> dict[str, tuple[float, float]]:
         """Return the mean angle between normals."""
