@@ -192,6 +192,14 @@ class Method(ABC):
         """
         return (*self.infer_files, *["true depth"] * len(self.inferred))
 
+    def read_list(self, path: Path) -> list[dict[str, str]] | None:
+        """Return the files of `infer_files` by kind of each line of a list in a form of the method's own.
+
+        Paths are relative to the list. None, the default, leaves the list to the package: `list_columns`.
+        """
+        del path
+        return None
+
     # What the maps hold: "z" (along the optical axis) or "ray" (along each pixel's ray).
     depth_kind: str = "z"
 

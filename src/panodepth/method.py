@@ -12,8 +12,9 @@ import numpy as np
 
 from src.config import Settings
 from src.datasets.augment import to_chw
+from src.datasets.csv_index import read_rows
 from src.datasets.image_files import read_rgb
-from src.datasets.panorama import Panorama, nearest
+from src.datasets.panorama import Panorama, nearest, read_files
 from src.errors import UserError
 from src.geometry import sphere
 from src.geometry.pinhole import Intrinsics
@@ -101,6 +102,12 @@ class PanoDepth(Method):
         if s.val_list or s.data_list or s.test_list or not usual.is_file():
             return super().validation_samples()
         return self.with_settings(test_list=str(usual)).eval_samples()
+
+    def read_list(self, path: Path) -> list[dict[str, str]] | None:
+        """Take the lists of training and evaluation, too; of pairs the first panoramas."""
+        if all(len(row) == 1 for _, row in read_rows(path)):
+            return None  # pictures alone
+        return [{"picture": row[0]} for row in read_files(path)]
 
     def prepare(self, name: str, files: Mapping[str, Path]) -> Sample:
         """Read one panorama."""

@@ -205,6 +205,15 @@ def test_resizing_averages_colours_and_picks_distances():
     assert large.rgb.shape == (8, 16, 3) and large.depth_m.shape == (8, 16)
 
 
+def test_growing_goes_on_across_the_seam():
+    rgb = np.random.default_rng(0).integers(0, 256, (1, 16, 3), np.uint8).repeat(8, axis=0)
+    none = np.zeros((1, 1), np.float32)
+    large, turned = (Panorama(np.roll(rgb, k, axis=1), none, None).resized(32, 16).rgb for k in (0, 5))
+    assert np.array_equal(np.roll(large, 10, axis=1), turned)
+    across = (3 * rgb[4, 0].astype(float) + rgb[4, -1]) / 4  # the first column reaches beyond the seam
+    np.testing.assert_allclose(large[8, 0], across, atol=0.5)
+
+
 def test_the_source_tree_prefers_images_and_takes_what_there_is(tmp_path):
     write_seed_view(tmp_path, "b", "10", HERE, ("low", "high", "images"))
     write_seed_view(tmp_path, "b", "9", HERE, ("low", "high"))
