@@ -24,7 +24,7 @@ from src.geometry import sphere
 from src.layers.circular import CircularConv2d, CircularUpsample
 from src.panodepth.net import PanoNet
 from src.training.checkpoints import save_network
-from tests.commands import figures, refusal, run
+from tests.commands import evaluate, figures, refusal, run
 from tests.cpp_program import build_cpp_program, missing_for_cpp
 from tests.geometry.panorama_scene import Panorama, pixel_directions
 from tests.panorama_files import HEIGHT, WIDTH, write_rooms
@@ -85,11 +85,7 @@ def trained(tmp_path_factory, data) -> Path:
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory, trained, data) -> Path:
-    folder = tmp_path_factory.mktemp("evaluated")
-    run("eval", "--train_url", trained, "--data_url", data, "--output_json", folder / "figures.json",
-        "--save_predictions", folder / "maps", "--save_png", folder / "png", "--save_images",
-        folder / "panels")
-    return folder
+    return evaluate(tmp_path_factory.mktemp("evaluated"), trained, data)
 
 
 def listed(data: Path, name: str) -> list[dict[str, str]]:
