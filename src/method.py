@@ -167,6 +167,14 @@ class Method(ABC):
     def eval_samples(self) -> Sequence[Sample]:
         """Return the evaluation set: `len()` and `[index] -> Sample`."""
 
+    def calibration_samples(self) -> Sequence[Sample]:
+        """Return the training set as inference sees it, not augmented: int8 files are calibrated on it.
+
+        Raises:
+            UserError: there is none.
+        """
+        raise UserError(f"{self.name} has no calibration samples")
+
     # Settings that, where given, say that there is a validation set: a fault in it then ends training.
     validation_settings: tuple[str, ...] = ("val_list",)
 

@@ -95,6 +95,10 @@ class PanoDepth(Method):
         """Return the test panoramas; of pairs the first ones."""
         return data_loader.EvalSamples(data_loader.open_panoramas(self.settings, "test"), self.settings)
 
+    def calibration_samples(self) -> Sequence[Sample]:
+        """Return the training panoramas."""
+        return data_loader.EvalSamples(data_loader.open_panoramas(self.settings, "train"), self.settings)
+
     def validation_samples(self) -> Sequence[Sample] | None:
         """Return the panoramas of `--val_list`, of valid.csv in `data_url`, or else those to evaluate."""
         s = self.settings
