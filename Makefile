@@ -1,9 +1,13 @@
-# Commands of the package; `make help` lists them. Everything runs in .venv, which is made on first use.
+# Commands of the package; `make help` lists them. Everything runs in .venv, which is made on first use;
+# the converter to TFLite has .venv-tflite of its own, since TensorFlow and MindSpore do not fit into one.
 SHELL := /bin/bash
 PYTHON3 ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 DEMO_DIR ?= output/demo
+TFLITE := .venv-tflite
+TRAIN_URL ?= Model
+CALIBRATION ?=
 
 # `make download make3d1 nyu`: what stands beside these verbs names data sets (`make datasets` lists them).
 DATA_VERBS := download preprocess convert
@@ -17,7 +21,7 @@ START ?= 0
 LIMIT ?=
 FORCE ?=
 
-.PHONY: help demo test test-slow bench lint clean install datasets $(DATA_VERBS) $(DATA_SETS)
+.PHONY: help demo tflite test test-slow bench lint clean install datasets $(DATA_VERBS) $(DATA_SETS)
 .NOTPARALLEL:  # preprocess comes before convert under -j, too
 
 help:  ## list the commands
@@ -42,6 +46,9 @@ $(DATA_VERBS):
 
 $(DATA_SETS):
 	@$(if $(filter $(DATA_VERBS),$(MAKECMDGOALS)),:,echo "make download $@, preprocess $@ or convert $@" >&2; exit 2)
+tflite: $(TFLITE)/.ready  ## TFLite files for phones: make tflite TRAIN_URL=Model CALIBRATION=pictures/
+	$(TFLITE)/bin/python scripts/convert_tflite.py --train_url "$(TRAIN_URL)" \
+	  $(if $(CALIBRATION),--calibration_list "$(CALIBRATION)")
 
 test: $(VENV)/.dev lint  ## the test suite (minutes)
 	$(PY) -m pytest -q -m "not slow"
@@ -59,11 +66,15 @@ lint: $(VENV)/.dev
 clean:  ## remove what the build of the C++ program and the demo made
 	rm -rf ascend310_infer/build $(DEMO_DIR)
 
-$(VENV)/.runtime: requirements.txt requirements-infer.txt
+define check_python
 	@$(PYTHON3) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
 	  { echo "Python 3.11 or 3.12 is needed, found $$($(PYTHON3) --version 2>&1); give PYTHON3=..." >&2; exit 2; }
 	@$(PYTHON3) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "python3-venv is missing: install your system's package of that name" >&2; exit 2; }
+endef
+
+$(VENV)/.runtime: requirements.txt requirements-infer.txt
+	$(check_python)
 	@for tool in cmake c++; do command -v $$tool > /dev/null || \
 	  { echo "$$tool is missing: the C++ program is built with cmake and a C++17 compiler" >&2; exit 2; }; done
 	$(PYTHON3) -m venv $(VENV)
@@ -72,4 +83,12 @@ $(VENV)/.runtime: requirements.txt requirements-infer.txt
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+# onnx2tf and tf-keras would bring TensorFlow for GPUs, OpenCV with window libraries, and tools not used here.
+$(TFLITE)/.ready: requirements-tflite.txt
+	$(check_python)
+	$(PYTHON3) -m venv $(TFLITE)
+	$(TFLITE)/bin/pip install --quiet --disable-pip-version-check -r requirements-tflite.txt
+	$(TFLITE)/bin/pip install --quiet --disable-pip-version-check --no-deps onnx2tf==1.29.24 tf-keras==2.19.0
 	touch $@

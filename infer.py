@@ -12,11 +12,11 @@ from src.method import build_method
 
 _DESCRIPTION = """Predict metric depth for a picture, a folder, a list file or a video.
 
-MODEL is the folder of a training (--train_url), of checkpoints or of exported files, or one .onnx, .mindir or
-.ckpt file, whose own depth it gives; the models that it builds on are found beside it. Writes <name>.npy
-(float32 metres), <name>_depth.png (16 bit, --png_scale units a metre), <name>_color.png with a scale in
-metres, and on demand <name>_normal.png and <name>.ply; a video gives <name>_depth.mp4. 0 means no reading.
-index.json names the files and what they hold.
+MODEL is the folder of a training (--train_url), of checkpoints or of exported files, or one .onnx, .mindir,
+.tflite or .ckpt file, whose own depth it gives; the models that it builds on are found beside it. Writes
+<name>.npy (float32 metres), <name>_depth.png (16 bit, --png_scale units a metre), <name>_color.png with a
+scale in metres, and on demand <name>_normal.png and <name>.ply; a video gives <name>_depth.mp4. 0 means no
+reading. index.json names the files and what they hold.
 
 Where a sample consists of several files, INPUT is A,B: the files of one sample, or a folder for each kind of
 file, in which the files of a sample have the same name; or a list file with one sample a line. Models that
@@ -31,7 +31,7 @@ give a map for each of several pictures write <name>_<net>.npy and so on.
   python infer.py left.png Model/ONNX/FinalLeftNet.onnx           one view alone
   python infer.py depth/,colour/,mask/ Model                      frames of a depth camera (ddrnet)"""
 _POSITIONALS = {"input": "picture, folder, list file (.txt, .csv) or video; A,B for several files a sample",
-                "model": "folder of a training, or an .onnx, .mindir or .ckpt file"}
+                "model": "folder of a training, or an .onnx, .mindir, .tflite or .ckpt file"}
 
 
 def main(argv: list[str]) -> None:

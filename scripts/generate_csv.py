@@ -21,10 +21,18 @@ from src.datasets.image_files import read_header  # noqa: E402
 from src.datasets.panorama import Row, problems, report, write_panoramas  # noqa: E402
 from src.datasets.panorama_files import read_distance  # noqa: E402
 from src.datasets.panorama_pairs import pair_up, read_seen  # noqa: E402
-from src.datasets.panorama_sets import SETS, View, find_views, split_by_place  # noqa: E402
+from src.datasets.panorama_sets import (  # noqa: E402
+    SETS,
+    PanoramaSet,
+    View,
+    find_views,
+    set_of,
+    split_by_place,
+)
 from src.errors import UserError, run_command  # noqa: E402
 
 _LISTS = ("train", "valid", "train_pairs", "valid_pairs")
+_OWN = ("image_files", "depth_files", "pose_files")
 _SAMPLE = 20
 
 _ABOUT = """\
@@ -36,15 +44,19 @@ layouts, below DATA_DIR:
   stanford2d3d  area_<k>/pano/rgb|depth|pose/camera_*_{rgb.png,depth.png,pose.json}; a place is an area
   matterport3d  <scan>/pano_skybox_color/<id>.jpg, <scan>/pano_depth/<id>.png; a place is a scan
   3d60          */*_color_0_Left_Down_0.0.png, *_depth_0_Left_Down_0.0.exr; a place is a building
+  own           --image_files, --depth_files and, where known, --pose_files say how the paths are made:
+                {place} and {name}, and any further {part}, each stand for a part of a folder's or file's name
 
-Depth is the distance along the ray: a 16-bit PNG with the layout's scale (0 and 65535 = no reading), or an
-.exr in metres. All files are checked by their headers before anything is written; earlier lists of these
+Depth is the distance along the ray: a 16-bit PNG with a scale (0 and 65535 = no reading), or an .exr in
+metres. All files are checked by their headers before anything is written; earlier lists of these
 names are replaced. A row is image,depth or image,depth,pose, relative to the list. Places of
 DATA_DIR/test.csv, where there is one, are left out."""
 _EXAMPLES = """\
 examples:
   python scripts/generate_csv.py panoramas --layout seed
-  python scripts/generate_csv.py Stanford2D3D --layout stanford2d3d --output_dir lists --pairs"""
+  python scripts/generate_csv.py Stanford2D3D --layout stanford2d3d --output_dir lists --pairs
+  python scripts/generate_csv.py scans --layout own --image_files "{place}/rgb/{name}.jpg" \\
+      --depth_files "{place}/range/{name}.png" --depth_scale 512"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -126,11 +138,24 @@ def _depth_summary(root: Path, views: Sequence[View], units_per_m: float, seed: 
             f"{100 * (1 - read_m.size / depth_m.size):.1f} % without a reading")
 
 
+def _set(args: argparse.Namespace) -> PanoramaSet:
+    """Return how the data set's files lie."""
+    if args.layout != "own":
+        given = [name for name in _OWN if getattr(args, name)]
+        if given:
+            raise UserError(f"--{given[0]} is for --layout own; {args.layout} knows where its files lie")
+        kind = SETS[args.layout]
+        return kind._replace(units_per_m=args.depth_scale or kind.units_per_m)
+    if not (args.image_files and args.depth_files and args.depth_scale):
+        raise UserError("--layout own needs --image_files, --depth_files and --depth_scale")
+    return set_of(args.image_files, args.depth_files, args.pose_files, args.depth_scale)
+
+
 def main(argv: list[str]) -> None:
     """Find, check and split the panoramas, write the lists and say what is in them."""
     args = _parser().parse_args(argv)
-    root, kind = args.data_dir, SETS[args.layout]
-    views = find_views(root, args.layout)
+    root, kind = args.data_dir, _set(args)
+    views = find_views(root, kind)
     held_out = _held_out(root, views, args.without)
     views = [view for view in views if view.place not in held_out]
     if not views:
@@ -161,7 +186,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser("python scripts/generate_csv.py", description=_ABOUT, epilog=_EXAMPLES,
                      formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     parser.add_argument("data_dir", type=Path, metavar="DATA_DIR", help="the data set")
-    parser.add_argument("--layout", choices=tuple(SETS), required=True, help="how its files lie, see above")
+    parser.add_argument("--layout", choices=(*SETS, "own"), required=True,
+                        help="how its files lie, see above")
+    parser.add_argument("--image_files", metavar="PATTERN", help="own: paths of the pictures in DATA_DIR")
+    parser.add_argument("--depth_files", metavar="PATTERN", help="own: paths of their depth")
+    parser.add_argument("--pose_files", metavar="PATTERN", help="own: paths of their poses (default: none)")
+    parser.add_argument("--depth_scale", type=_number(1e-3, 1e6), metavar="U",
+                        help="units a metre of the depth files (default: the layout's)")
     parser.add_argument("--output_dir", type=Path, default=Path(), help="folder of the lists (default: .)")
     parser.add_argument("--valid_share", type=_number(0, 0.9), default=0.1,
                         help="share of the panoramas for validation, by whole places; 0: none (default: 0.1)")

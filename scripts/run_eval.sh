@@ -14,6 +14,7 @@ Example: bash run_eval.sh ~/mindspore_dataset/NYU
            ~/Model/Ckpt/FinalFineNet.ckpt
          bash run_eval.sh ~/DDRNet --method ddrnet --ckpt denoise=Denoise.ckpt --ckpt refine=Refine.ckpt
          bash run_eval.sh ~/KITTI --method mergedepth --ckpt left=Left.ckpt --ckpt right=Right.ckpt
+         bash run_eval.sh ~/panoramas --method panodepth --ckpt pano=Pano.ckpt
 Without checkpoints, those of the last training are evaluated; its config.yaml tells the method too.
 Environment: TRAIN_URL, folder of the training (default: Model in the repository); PYTHON, the interpreter.
 END

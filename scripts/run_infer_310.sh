@@ -17,6 +17,7 @@ Example: bash run_infer_310.sh ../Model/MindIR/FinalCoarseNet.mindir ../Model/Mi
            refine=../Model/MindIR/FinalRefineNet.mindir ../DDRNet 0
          bash run_infer_310.sh left=../Model/MindIR/FinalLeftNet.mindir \
            right=../Model/MindIR/FinalRightNet.mindir ../KITTI 0
+         bash run_infer_310.sh pano=../Model/MindIR/FinalPanoNet.mindir ../panoramas 0
 MINDIR1_PATH is DepthNet's coarse net, MINDIR2_PATH its fine net; NAME=FILE gives the nets of any method by
 name. DATA_PATH is the test set. Method and settings are those of the config.yaml beside or above the models:
 move it with them. Where MS_LITE_HOME names the folder of MindSpore Lite the program runs on the Ascend device,

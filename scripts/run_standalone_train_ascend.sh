@@ -12,6 +12,7 @@ Example: bash run_standalone_train_ascend.sh ~/mindspore_dataset/NYU 0
          bash run_standalone_train_ascend.sh ~/mindspore_dataset/NYU 0 --preset cpu --max_steps 300
          bash run_standalone_train_ascend.sh ~/DDRNet 0 --method ddrnet
          bash run_standalone_train_ascend.sh ~/KITTI 0 --method mergedepth
+         bash run_standalone_train_ascend.sh ~/panoramas 0 --method panodepth
 In the background: nohup bash run_standalone_train_ascend.sh ~/mindspore_dataset/NYU 0 >/dev/null &
 Takes the Ascend device where there is one, else the CPU (--device_target CPU chooses it).
 Environment: TRAIN_URL, where results go (default: Model in the repository); PYTHON, the interpreter.

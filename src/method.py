@@ -167,6 +167,14 @@ class Method(ABC):
     def eval_samples(self) -> Sequence[Sample]:
         """Return the evaluation set: `len()` and `[index] -> Sample`."""
 
+    def calibration_samples(self) -> Sequence[Sample]:
+        """Return the training set as inference sees it, not augmented: int8 files are calibrated on it.
+
+        Raises:
+            UserError: there is none.
+        """
+        raise UserError(f"{self.name} has no calibration samples")
+
     # Settings that, where given, say that there is a validation set: a fault in it then ends training.
     validation_settings: tuple[str, ...] = ("val_list",)
 
@@ -191,6 +199,14 @@ class Method(ABC):
         list, and leaves the rest out.
         """
         return (*self.infer_files, *["true depth"] * len(self.inferred))
+
+    def read_list(self, path: Path) -> list[dict[str, str]] | None:
+        """Return the files of `infer_files` by kind of each line of a list in a form of the method's own.
+
+        Paths are relative to the list. None, the default, leaves the list to the package: `list_columns`.
+        """
+        del path
+        return None
 
     # What the maps hold: "z" (along the optical axis) or "ray" (along each pixel's ray).
     depth_kind: str = "z"
@@ -307,6 +323,16 @@ class Method(ABC):
         views = {result: self.view_of(result, sample) for result in maps}
         return {self.net_of(result): panel(*views[result], depth_m, views[result][1] > 0)
                 for result, depth_m in maps.items()}
+
+    def clouds(self, sample: Sample,
+               maps: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return point clouds that training shows beside `pictures`, by name; none by default.
+
+        Each is points (K, 3) in metres in the camera's frame and their colours (K, 3) uint8; arguments as of
+        `pictures`.
+        """
+        del sample, maps
+        return {}
 
     def own_figures(self, result: str, depth_m: np.ndarray, sample: Sample) -> dict[str, tuple[float, float]]:
         """Return (sum, count) of further figures of one full-size map (H, W) in metres; none by default.

@@ -26,6 +26,18 @@ def refusal(capsys: pytest.CaptureFixture[str], command: str, *argv: object) -> 
     return lines[0]
 
 
+def evaluate(folder: Path, trained: Path, data: Path) -> Path:
+    """Evaluate a training with everything that eval.py can write.
+
+    Returns:
+        `folder` with figures.json, figures.csv, png/, maps/ and panels/.
+    """
+    run("eval", "--train_url", trained, "--data_url", data, "--output_json", folder / "figures.json",
+        "--output_csv", folder / "figures.csv", "--save_png", folder / "png", "--save_predictions",
+        folder / "maps", "--save_images", folder / "panels")
+    return folder
+
+
 def figures(path: Path) -> dict[tuple[str, str], dict[str, float]]:
     """Return the metrics of an `--output_json` file by (net, protocol)."""
     report = json.loads(path.read_text())

@@ -1,19 +1,59 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Small panoramas of a box room, written in the layouts of the data sets."""
+"""Small panoramas of a box room, in memory and in the layouts of the data sets; panodepth's settings."""
 from __future__ import annotations
 
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from src.config import Settings, load_settings
+from src.datasets.panorama import Panorama, Row
+from src.datasets.synthetic import layout_panorama
+from src.datasets.synthetic.generate import generate
+from src.datasets.synthetic.settings import PanoramaSettings
+from src.method import Method, build_method
+
 WIDTH, HEIGHT = 64, 32
 # The room reaches so far to either side of the world's origin, in metres.
 HALF_M = np.array([3.0, 1.4, 2.0])
+
+
+def settings_of(*argv: object, command: str = "train") -> Settings:
+    """panodepth's settings under a command line."""
+    return _loaded(command, tuple(map(str, argv)))
+
+
+@lru_cache
+def _loaded(command: str, argv: tuple[str, ...]) -> Settings:
+    return load_settings(command, "", ["--method", "panodepth", *argv])
+
+
+def method_of(*argv: object, command: str = "train") -> Method:
+    """panodepth under the settings of a command line."""
+    return build_method(settings_of(*argv, command=command))
+
+
+class InMemory:
+    """Rows of one or two panoramas as `PanoramaList` gives them."""
+
+    def __init__(self, *rows: tuple[Panorama, ...]):
+        self.rows = rows
+        self.names = tuple(f"row{i}" for i in range(len(rows)))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def describe(self, index: int) -> str:
+        return self.names[index]
+
+    def read(self, index: int, second: bool = False) -> Panorama:
+        return self.rows[index][second]
 
 
 def rays(width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
@@ -81,3 +121,15 @@ def write_stanford_view(root: Path, area: str, name: str, pose: np.ndarray) -> N
     write_picture(pano / "rgb" / f"{stem}_rgb.png")
     write_depth(pano / "depth" / f"{stem}_depth.png", box_depth_m(pose), 512)
     write_pose(pano / "pose" / f"{stem}_pose.json", pose)
+
+
+def seed_row(place: str, name: str) -> Row:
+    """The files that `write_seed_view` has written, as a list names them."""
+    return (f"{place}/pan/images/{name}.jpg", f"{place}/depth/{name}.png", f"{place}/pose/{name}.txt")
+
+
+def write_rooms(folder: Path, train: int, test: int, height: int = HEIGHT) -> Path:
+    """Synthetic rooms of four panoramas each, the last training room for validation; return the folder."""
+    settings = PanoramaSettings("panorama", train, test, width=2 * height, height=height)
+    generate(folder, settings, layout_panorama.jobs(settings), workers=1)
+    return folder

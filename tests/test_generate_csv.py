@@ -14,7 +14,14 @@ import pytest
 from scripts.generate_csv import main
 from src.datasets.panorama import read_panoramas
 from src.errors import run_command
-from tests.panorama_files import box_depth_m, write_depth, write_seed_view, write_stanford_view, yawed
+from tests.panorama_files import (
+    box_depth_m,
+    write_depth,
+    write_picture,
+    write_seed_view,
+    write_stanford_view,
+    yawed,
+)
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "generate_csv.py"
 ROOMS = ("r0", "r1", "r2", "r3", "r4")
@@ -158,3 +165,46 @@ def test_the_command_itself(root, tmp_path):
                           capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: no data folder nowhere\n"
+
+
+def own(*argv: object) -> list[str]:
+    return ["--layout", "own", *map(str, argv)]
+
+
+def test_own_patterns_find_what_the_layout_finds(root, tmp_path):
+    run(root, tmp_path / "seed", "--pairs")
+    main([str(root), "--output_dir", str(tmp_path / "own"), "--pairs", *own(
+        "--image_files", "{place}/pan/images/{name}.jpg", "--depth_files", "{place}/depth/{name}.png",
+        "--pose_files", "{place}/pose/{name}.txt", "--depth_scale", 1000)])
+    lists = [{file.name: file.read_text() for file in (tmp_path / folder).iterdir()}
+             for folder in ("seed", "own")]
+    assert len(lists[0]) == 4 and lists[0] == lists[1]
+
+
+def test_a_part_that_comes_twice_is_the_same_twice(tmp_path):
+    for room in ROOMS:
+        folder = tmp_path / "flat" / room
+        folder.mkdir(parents=True)
+        write_picture(folder / f"{room}_1.jpg")
+        write_picture(folder / "other_2.jpg")
+        write_depth(folder / f"{room}_1_depth.png", box_depth_m(np.eye(4)), 500)
+    main([str(tmp_path / "flat"), "--output_dir", str(tmp_path), *own(
+        "--image_files", "{place}/{place}_{name}.jpg", "--depth_files", "{place}/{place}_{name}_depth.png",
+        "--depth_scale", 500)])
+    train = read_panoramas(tmp_path / "train.csv", 500)
+    assert len(train) == len(ROOMS) - 1 and "other" not in "".join(map("".join, train.rows))
+    np.testing.assert_allclose(train.read(0).depth_m, box_depth_m(np.eye(4)), atol=0.00101)
+
+
+@pytest.mark.parametrize("argv, reason", [
+    (own(), "--layout own needs --image_files"),
+    (own("--image_files", "{name}.jpg", "--depth_files", "{name}.png", "--depth_scale", 1), "have {place}"),
+    (own("--image_files", "{place}/{name}.jpg", "--depth_files", "{room}.png", "--depth_scale", 1), "{room}"),
+    (("--layout", "seed", "--image_files", "x"), "is for --layout own")])
+def test_wrong_patterns_are_refused(root, capsys, argv, reason):
+    assert reason in refusal(capsys, root, *argv)
+
+
+def test_a_layout_may_have_another_scale(root, tmp_path, capsys):
+    run(root, tmp_path, "--depth_scale", 4000)
+    assert "4000 units a metre" in capsys.readouterr().out

@@ -111,9 +111,12 @@ def read_rows(path: str | Path) -> list[tuple[int, tuple[str, ...]]]:
 def _without_header(numbered: list[tuple[int, tuple[str, ...]]],
                     root: Path) -> list[tuple[int, tuple[str, ...]]]:
     """Drop the first row where no field of it looks like a file or is one."""
-    first = numbered[0][1] if numbered else ()
-    names_a_file = any(re.search(r"\.\w+$", field) or (field and _is_file(root / field)) for field in first)
-    return numbered if names_a_file else numbered[1:]
+    return numbered if numbered and names_files(numbered[0][1], root) else numbered[1:]
+
+
+def names_files(row: tuple[str, ...], root: Path) -> bool:
+    """Tell a row of files from a header: one of its fields has a file's ending or is a file below `root`."""
+    return any(re.search(r"\.\w+$", field) or (field and _is_file(root / field)) for field in row)
 
 
 def _is_file(path: Path) -> bool:

@@ -30,6 +30,7 @@ from src.datasets.panorama_files import (
 )
 from src.errors import UserError
 from src.files import write_text
+from src.geometry.sphere import resized
 
 COLUMNS = ("image", "depth", "pose", "image2", "depth2", "pose2")
 _WIDTHS = (2, 3, 6)
@@ -56,8 +57,10 @@ class Panorama:
     def resized(self, width_px: int, height_px: int) -> Panorama:
         """Return it at another size: the picture by area (or linearly, where it grows), depth by nearest."""
         shrinks = width_px <= self.rgb.shape[1] and height_px <= self.rgb.shape[0]
-        rgb = cv2.resize(self.rgb, (width_px, height_px),
-                         interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        if shrinks:
+            rgb = cv2.resize(self.rgb, (width_px, height_px), interpolation=cv2.INTER_AREA)
+        else:  # across the seam, which OpenCV takes for a border
+            rgb = np.rint(resized(self.rgb.astype(np.float32), height_px, width_px)).astype(np.uint8)
         return Panorama(rgb, nearest(self.depth_m, width_px, height_px), self.camera_to_world)
 
 
@@ -127,7 +130,20 @@ def read_panoramas(path: str | Path, units_per_m: float) -> PanoramaList:
         UserError: the list is missing or empty, has other columns, or files are missing or of another kind or
             shape (the first few are named).
     """
-    root = Path(path).parent
+    root, rows = Path(path).parent, read_files(path)
+    report(path, problems(root, rows))
+    stems = tuple(Path(row[0]).stem for row in rows)
+    if len(set(stems)) < len(stems):
+        stems = tuple(f"{n:05d}_{stem}" for n, stem in enumerate(stems))
+    return PanoramaList(root, rows, stems, units_per_m)
+
+
+def read_files(path: str | Path) -> tuple[Row, ...]:
+    """Return the files of each row of a list in the order of `COLUMNS`, unchecked.
+
+    Raises:
+        UserError: the list is missing or empty, or has other columns.
+    """
     numbered = read_rows(path)
     order = _order(path, numbered[0][1]) if numbered else ()
     if order:
@@ -139,12 +155,7 @@ def read_panoramas(path: str | Path, units_per_m: float) -> PanoramaList:
         if len(row) != width or width not in _WIDTHS:
             raise UserError(f"{path} row {line} has {len(row)} columns, not "
                             f"{width if order else '2, 3 or 6'}: {', '.join(COLUMNS)}")
-    rows = tuple(tuple(row[k] for k in order) if order else row for _, row in numbered)
-    report(path, problems(root, rows))
-    stems = tuple(Path(row[0]).stem for row in rows)
-    if len(set(stems)) < len(stems):
-        stems = tuple(f"{n:05d}_{stem}" for n, stem in enumerate(stems))
-    return PanoramaList(root, rows, stems, units_per_m)
+    return tuple(tuple(row[k] for k in order) if order else row for _, row in numbered)
 
 
 def _order(path: str | Path, first: Row) -> tuple[int, ...]:

@@ -27,6 +27,8 @@ from src.datasets.pairs import natural_key
 from src.datasets.panorama import Row, report
 from src.errors import UserError
 
+_PART = re.compile(r"\{([a-z]\w*)\}")
+
 
 class View(NamedTuple):
     """A panorama's files below the root.
@@ -81,7 +83,45 @@ SETS: Mapping[str, PanoramaSet] = {
 }
 
 
-def find_views(root: Path, layout: str) -> list[View]:
+def set_of(image: str, depth: str, pose: str | None, units_per_m: float) -> PanoramaSet:
+    """Return a data set whose files are told by patterns.
+
+    Args:
+        image: path of a picture relative to the root, with {place} and {name} (and any further {part}s) for
+            what varies; each stands for a part of one folder's or file's name.
+        depth: path of its depth, made of the same parts.
+        pose: the same of its pose, where there are poses.
+        units_per_m: of integer depth.
+
+    Raises:
+        UserError: a pattern lacks {place} or {name}, or has parts that `image` does not have.
+    """
+    parts = set(_PART.findall(image))
+    if not {"place", "name"} <= parts:
+        raise UserError(f"--image_files {image} must have {{place}} (what panoramas of one split share) and "
+                        "{name} in it, as in {place}/rgb/{name}.png")
+    for flag, pattern in (("depth", depth), ("pose", pose or "")):
+        unknown = set(_PART.findall(pattern)) - parts
+        if unknown:
+            raise UserError(f"--{flag}_files {pattern} has {{{sorted(unknown)[0]}}}, which --image_files "
+                            f"{image} does not have")
+    return PanoramaSet((_PART.sub("*", image),), _expression(image), (depth,), (pose,) if pose else (),
+                       units_per_m)
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    """Return the regular expression of a pattern with {parts}; one that comes again is the same again."""
+    text, seen = "", set()
+    for k, piece in enumerate(_PART.split(pattern)):  # literal, part, literal, ...
+        if k % 2 == 0:
+            text += re.escape(piece)
+        else:
+            text += f"(?P={piece})" if piece in seen else f"(?P<{piece}>[^/]+)"
+            seen.add(piece)
+    return re.compile(text)
+
+
+def find_views(root: Path, kind: PanoramaSet) -> list[View]:
     """Return the panoramas of a data set in the order of their names.
 
     Either all have a pose or none has: a pose that others have is missing.
@@ -89,7 +129,6 @@ def find_views(root: Path, layout: str) -> list[View]:
     Raises:
         UserError: the folder is missing or holds none, or files are missing (the first few are named).
     """
-    kind = SETS[layout]
     if not root.is_dir():
         raise UserError(f"no data folder {root}")
     found: dict[str, tuple[str, dict[str, str]]] = {}
@@ -100,8 +139,8 @@ def find_views(root: Path, layout: str) -> list[View]:
             if match:
                 found.setdefault(kind.depth[0].format(**match.groupdict()), (file, match.groupdict()))
     if not found:
-        raise UserError(f"{root} holds no panoramas {' or '.join(kind.images)}; --layout {layout} looks for "
-                        "these below the data folder")
+        raise UserError(f"{root} holds no panoramas {' or '.join(kind.images)}; is --layout right, "
+                        "and the folder?")
     pictures = sorted(found.values(), key=lambda picture: natural_key(picture[0]))
     depths = [_existing(root, kind.depth, parts) for _, parts in pictures]
     poses = [_existing(root, kind.pose, parts) for _, parts in pictures]

@@ -150,7 +150,7 @@ def _folders(folder: Path, sign: str) -> list[Path]:
 
 def _read_panoramas(folder: Path, layout: str) -> list[Recording]:
     """Return a recording for each folder at the top; panoramas are single pictures and have no times."""
-    rows = [view.row for view in find_views(folder, layout)]
+    rows = [view.row for view in find_views(folder, SETS[layout])]
     if len(rows[0]) < 3:
         raise UserError(f"{folder} has no poses; without them depth alone can be explored, by "
                         f"scripts/generate_csv.py --layout {layout}")

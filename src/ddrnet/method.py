@@ -133,6 +133,11 @@ class DDRNet(Method):
         frames = data_loader.open_frames(s, s.test_index_file, "test.csv")
         return data_loader.EvalSamples(frames, self.stride)
 
+    def calibration_samples(self) -> Sequence[Sample]:
+        """Return the training frames, whole."""
+        frames = data_loader.open_frames(self.settings, self.settings.index_file, "train.csv")
+        return data_loader.EvalSamples(frames, self.stride)
+
     @property
     def infer_files(self) -> tuple[str, ...]:
         """Raw depth and picture, and the mask where the networks were trained with masks."""

@@ -35,12 +35,12 @@ def write_bundle(method: Method, folder: Path) -> int:
     samples = method.eval_samples()
     total = min(len(samples), settings.limit or len(samples))
     (folder / "manifest.json").unlink(missing_ok=True)
-    entries, graph = [], method.graph.upto(method.graph.results)
+    entries, unbound = [], method.graph.upto(method.graph.results)
     reader = ahead(samples, range(total), settings.num_parallel_workers)
     for sample in tqdm(reader, total=total, unit="image", disable=not sys.stderr.isatty()):
-        sizes = _sizes_of(sample, graph)
+        sizes = _sizes_of(sample, unbound)
         if not entries:
-            first, graph = sizes, graph.bind(sizes)
+            first, graph = sizes, unbound.bind(sizes)
         if sizes != first:
             raise UserError(f"sample {sample.name} has {_sizes_text(sizes)}, {entries[0]['name']} has "
                             f"{_sizes_text(first)}: the C++ program runs one size; list the samples of each "

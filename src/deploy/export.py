@@ -3,6 +3,7 @@
 """Export of a method's networks, each file checked against the network that it was made from."""
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import nn
 
+from src.deploy import int8
 from src.deploy.onnx_export import BATCH, export_onnx
 from src.deploy.runtimes import mindir_runner, onnx_runner
 from src.errors import UserError
@@ -17,23 +19,45 @@ from src.files import atomic_path
 from src.graph import DTYPES, Model, TensorSpec
 from src.method import Method
 from src.prediction import Runner, network_runner
-from src.training.checkpoints import load_network, trained_path
+from src.training.checkpoints import load_network, named_paths, trained_path
 from src.training.device import set_up_device
 
-FOLDERS = {"MINDIR": "MindIR", "ONNX": "ONNX", "AIR": "AIR"}
+FOLDERS = {"MINDIR": "MindIR", "ONNX": "ONNX", "AIR": "AIR", "INT8": int8.FOLDER}
 _CHECKED_BATCH = 3  # of files whose batch size is free
 
 
 def export(method: Method) -> None:
     """Write, check and print `<train_url>/<format>/Final<Net>.<suffix>` for the chosen networks and formats.
 
+    INT8 makes further ONNX files of those of float32, see `src.deploy.int8`.
+
     Raises:
         UserError: a checkpoint is missing, AIR is asked for without an Ascend backend, or a file differs from
             its network by more than `tolerance`.
     """
-    s = method.settings
+    s, graph = method.settings, method.graph
     set_up_device(s)
-    known = method.graph.networks
+    _check_choices(method)
+    networks = method.build_networks()
+    floats: dict[str, Path] = {}
+    for name in _chosen(method, networks):
+        _load(networks, method, name)
+        for file_format in s.file_format:
+            if file_format == "INT8":
+                continue
+            model = graph.networks[name]
+            path = Path(s.train_url) / FOLDERS[file_format] / f"{model.file}.{file_format.lower()}"
+            print(_export_one(networks[name], method, model, file_format, path))
+            if file_format == "ONNX":
+                floats[name] = path
+    if "INT8" in s.file_format:
+        _export_int8(networks, method, floats)
+    for file_format in s.file_format:  # beside the files, so that who moves their folder takes it along
+        s.write(Path(s.train_url) / FOLDERS[file_format] / "config.yaml")
+
+
+def _check_choices(method: Method) -> None:
+    s, known = method.settings, method.graph.networks
     unknown = [name for name in s.export_nets if name not in known]
     if unknown:
         raise UserError(f"--export_nets {','.join(unknown)} is not known: {method.name} has "
@@ -41,18 +65,41 @@ def export(method: Method) -> None:
     if "AIR" in s.file_format and ms.get_context("device_target") != "Ascend":
         raise UserError("AIR is written by MindSpore's Ascend backend only, and there is no Ascend device "
                         "here; give --file_format MINDIR,ONNX")
-    networks = method.build_networks()
-    for name, model in known.items():
-        if s.export_nets and name not in s.export_nets:
-            continue
-        network = networks[name]
-        load_network(network, trained_path(method, name, networks))
-        network.set_train(False)
-        for file_format in s.file_format:
-            path = Path(s.train_url) / FOLDERS[file_format] / f"{model.file}.{file_format.lower()}"
-            print(_export_one(network, method, model, file_format, path))
-    for file_format in s.file_format:  # beside the files, so that who moves their folder takes it along
-        s.write(Path(s.train_url) / FOLDERS[file_format] / "config.yaml")
+    if "INT8" in s.file_format:
+        int8.measured_part(method)
+
+
+def _chosen(method: Method, networks: Mapping[str, nn.Cell]) -> list[str]:
+    """Return the networks of `--export_nets`; by default all but untrained ones that make no depth."""
+    graph, found = method.graph, []
+    needed = {*graph.upto(graph.results).networks, *named_paths(method.settings, networks)}
+    for name, model in graph.networks.items():
+        path = trained_path(method, name, networks)
+        if method.settings.export_nets:
+            found += [name] if name in method.settings.export_nets else []
+        elif name in needed or path.is_file():
+            found.append(name)
+        else:
+            print(f"{model.file}: left out, since it has not been trained (there is no {path})")
+    return found
+
+
+def _load(networks: Mapping[str, nn.Cell], method: Method, name: str) -> None:
+    load_network(networks[name], trained_path(method, name, networks))
+    networks[name].set_train(False)
+
+
+def _export_int8(networks: Mapping[str, nn.Cell], method: Method, floats: Mapping[str, Path]) -> None:
+    """Write int8 files of the float32 ONNX files; of networks that have none here they are temporary."""
+    part = int8.measured_part(method)
+    with tempfile.TemporaryDirectory() as folder:
+        sources = {}
+        for name, model in part.networks.items():
+            sources[name] = floats.get(name) or Path(folder) / f"{model.file}.onnx"
+            if name not in floats:
+                _load(networks, method, name)
+                _export_one(networks[name], method, model, "ONNX", sources[name])
+        int8.write_int8(method, part, sources)
 
 
 def _export_one(network: nn.Cell, method: Method, model: Model, file_format: str, path: Path) -> str:

@@ -11,6 +11,7 @@ import cv2
 from PIL import Image
 
 from src.config import Settings
+from src.datasets.csv_index import names_files
 from src.datasets.pairs import natural_key, read_list
 from src.errors import UserError, listed
 from src.geometry.pinhole import Intrinsics
@@ -56,10 +57,14 @@ def find_files(method: Method, graph: Graph, given: str) -> list[tuple[str, dict
 
 def _listed_rows(method: Method, kinds: tuple[str, ...], path: Path) -> list[dict[str, Path]]:
     """Return the files that are needed of each line, which names these, a whole sample, or its truth too."""
+    own = method.read_list(path)
+    if own is not None:
+        return [{kind: path.parent / row[kind] for kind in kinds} for row in own]
     orders = {len(order): order for order in (method.list_columns, method.infer_files, kinds)}
     possible = "; or ".join(", ".join(orders[count]) for count in sorted(orders))
+    found = read_list(str(path), max(orders), possible, fewest=min(orders))
     rows = []
-    for row in read_list(str(path), max(orders), possible, fewest=min(orders)):
+    for row in found if names_files(found[0], path.parent) else found[1:]:
         if len(row) not in orders:
             raise UserError(f"{path}: the line of {row[0]} names {len(row)} files; each line needs "
                             f"{possible}")

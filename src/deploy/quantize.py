@@ -17,6 +17,7 @@ from src.errors import UserError
 from src.files import atomic_path
 
 _OPSET = 17  # MindSpore writes 11; a scale for each channel needs 13
+_LAYERS = ("Conv", "ConvTranspose", "Gemm")  # what has weights
 
 
 class _Calibration(CalibrationDataReader):
@@ -38,12 +39,14 @@ class _Calibration(CalibrationDataReader):
 
 def quantize(source: Path, destination: Path, samples: Iterable[Sequence[np.ndarray]],
              reduce_range: bool = False) -> int:
-    """Write an ONNX file whose convolutions and sums run on integers; return the number of samples.
+    """Write an ONNX file whose layers and sums run on integers; return the number of samples.
 
     Activations become uint8 within the smallest and largest values that they take on the samples, weights
     int8 with a scale for each output channel. (Pairs of QuantizeLinear and DequantizeLinear nodes say so in
-    the file; ONNX Runtime makes integer operators of them.) The last convolution and all after it stay
-    float32: 256 levels would show in a depth map as steps. The inputs and outputs are as before.
+    the file; ONNX Runtime makes integer operators of them.) 256 levels would show in a depth map as steps:
+    what is after the last layer stays float32, and so does that layer where it is a convolution. A dense
+    layer, which may hold most of the weights, multiplies integers, but its result is not rounded to levels.
+    The inputs and outputs are as before.
 
     Args:
         source: a float32 file, as `export_onnx` writes it.
@@ -54,21 +57,23 @@ def quantize(source: Path, destination: Path, samples: Iterable[Sequence[np.ndar
             8-bit products overflow.
 
     Raises:
-        UserError: there are no samples, or the source is no ONNX file with a convolution.
+        UserError: there are no samples, or the source is no ONNX file with a convolution or dense layer.
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
-        _prepare(source, prepared)
+        prepare(source, prepared)
         graph = onnx.load(prepared).graph
-        convolutions = [i for i, node in enumerate(graph.node) if node.op_type == "Conv"]
-        if not convolutions:
-            raise UserError(f"{source} has no convolution: there is nothing to quantize")
+        layers = [i for i, node in enumerate(graph.node) if node.op_type in _LAYERS]
+        if not layers:
+            raise UserError(f"{source} has no convolution or dense layer: there is nothing to quantize")
+        kept = layers[-1] + (graph.node[layers[-1]].op_type == "Gemm")
         reader = _Calibration([value.name for value in graph.input], _some(samples, source))
         with atomic_path(destination) as temporary:
             quantize_static(prepared, temporary, reader, quant_format=QuantFormat.QDQ, per_channel=True,
                             reduce_range=reduce_range, activation_type=QuantType.QUInt8,
                             weight_type=QuantType.QInt8,
-                            nodes_to_exclude=[node.name for node in graph.node[convolutions[-1]:]])
+                            nodes_to_exclude=[node.name for node in graph.node[kept:]],
+                            extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm"]})
     return reader.count
 
 
@@ -82,7 +87,7 @@ def _some(samples: Iterable[Sequence[np.ndarray]], source: Path) -> Iterator[Seq
         raise UserError(f"{source} cannot be quantized without samples: give it some pictures")
 
 
-def _prepare(source: Path, prepared: Path) -> None:
+def prepare(source: Path, prepared: Path) -> None:
     """Raise the file's opset, fold batch normalizations into convolutions, add the shapes of all tensors."""
     try:
         model = version_converter.convert_version(onnx.load(source), _OPSET)

@@ -1,16 +1,19 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runners of the graph's models from files: checkpoints, MindIR, ONNX."""
+"""Runners of the graph's models from files: checkpoints, MindIR, ONNX, TFLite."""
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 
 from src.errors import UserError
-from src.graph import Graph
+from src.graph import Graph, Model
 from src.method import Method
 from src.prediction import Runner, as_arrays, network_runners
+
+_KINDS = ".ckpt, .onnx, .mindir or .tflite"
 
 
 def _first_line(error: Exception) -> str:
@@ -83,14 +86,51 @@ def onnx_runner(path: Path) -> Runner:
     return _checked(run, path, [tuple(value.shape) for value in session.get_inputs()])
 
 
+def tflite_runner(path: Path, model: Model) -> Runner:
+    """Run a TFLite file in LiteRT on the CPU, one sample at a time: such files have a batch of 1.
+
+    A file has its channels last and its tensors in no particular order; those of its signature are known by
+    the names that they have in the model.
+
+    Raises:
+        UserError: LiteRT is not installed, or the file is damaged or of another model.
+    """
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        raise UserError(f"{path} is run by LiteRT, which is not installed: pip install ai-edge-litert, or "
+                        "give the .onnx file") from None
+    try:
+        signature = Interpreter(str(path), num_threads=os.cpu_count()).get_signature_runner()
+    except (RuntimeError, ValueError) as error:
+        reason = _first_line(error)
+        raise UserError(f"{path} cannot be loaded as TFLite ({reason}); convert it again") from None
+    taken, made = signature.get_input_details(), signature.get_output_details()
+    inputs, outputs = ([tensor.name for tensor in tensors] for tensors in (model.inputs, model.outputs))
+    if set(taken) != set(inputs) or set(made) != set(outputs):
+        raise UserError(f"{path} makes {', '.join(made)} of {', '.join(taken)}, {model.file} would make "
+                        f"{', '.join(outputs)} of {', '.join(inputs)}; convert {model.file}.onnx again")
+
+    def run(*values: np.ndarray) -> tuple[np.ndarray, ...]:
+        rows = []
+        for sample in zip(*values):
+            channels_last = (np.moveaxis(value[None], 1, -1) for value in sample)
+            found = signature(**dict(zip(inputs, channels_last)))
+            rows.append([np.moveaxis(found[name], -1, 1) for name in outputs])
+        return tuple(np.concatenate(column) for column in zip(*rows))
+
+    shapes = (taken[name]["shape"].tolist() for name in inputs)
+    return _checked(run, path, [("N", channels, *size) for _, *size, channels in shapes])
+
+
 def graph_of(method: Method, model: str) -> Graph:
     """Return the part of the method's graph that makes the depth which a model gives.
 
     Args:
         method: whose graph it is.
         model: a folder of a training, of checkpoints or of exported files: it gives `Method.inferred`.
-            Or an `.onnx`, `.mindir` or `.ckpt` file of one of the graph's models: it gives that model's
-            result.
+            Or an `.onnx`, `.mindir`, `.tflite` or `.ckpt` file of one of the graph's models: it gives that
+            model's result.
 
     Raises:
         UserError: there is no such folder or file, or it is none of the method's models.
@@ -99,7 +139,7 @@ def graph_of(method: Method, model: str) -> Graph:
     if path.is_dir():
         return method.graph.upto(method.inferred)
     if not path.is_file():
-        raise UserError(f"no model {path}: give a folder of models, or a .ckpt, .onnx or .mindir file")
+        raise UserError(f"no model {path}: give a folder of models, or a {_KINDS} file")
     owners = [m.name for m in method.graph.models if path.stem in (m.file, f"{m.file}_rank0")]
     results = method.graph.results_of(tuple(owners))
     if not results:
@@ -133,15 +173,16 @@ def _runners_of_folder(method: Method, graph: Graph, folder: Path) -> dict[str, 
     """Take the first kind of model in the folder; of a training its checkpoints, which are never stale."""
     if method.settings.ckpt:
         return _from_checkpoints(method, graph, folder / "Ckpt" if (folder / "Ckpt").is_dir() else folder)
-    places = ((folder, ".onnx"), (folder, ".mindir"), (folder, ".ckpt"), (folder / "Ckpt", ".ckpt"),
-              (folder / "ONNX", ".onnx"), (folder / "MindIR", ".mindir"))
+    places = ((folder, ".onnx"), (folder, ".mindir"), (folder, ".tflite"), (folder, ".ckpt"),
+              (folder / "Ckpt", ".ckpt"), (folder / "ONNX", ".onnx"), (folder / "MindIR", ".mindir"),
+              (folder / "TFLite", ".tflite"))
     for place, suffix in places:
         if not _missing(graph, place, suffix):
             return (_from_checkpoints(method, graph, place) if suffix == ".ckpt"
                     else _from_files(method, graph, place, suffix))
     hints = (_incomplete(method, graph, place, suffix) for place, suffix in places)
-    raise UserError(f"{folder} holds no complete set of {', '.join(_stems(graph))} as .ckpt, .onnx or "
-                    f".mindir{next(filter(None, hints), '')}")
+    raise UserError(f"{folder} holds no complete set of {', '.join(_stems(graph))} as "
+                    f"{_KINDS}{next(filter(None, hints), '')}")
 
 
 def _stems(graph: Graph) -> list[str]:
@@ -171,8 +212,8 @@ def _incomplete(method: Method, graph: Graph, folder: Path, suffix: str) -> str:
 
 def _from_files(method: Method, graph: Graph, folder: Path, suffix: str) -> dict[str, Runner]:
     openers = {".onnx": onnx_runner, ".mindir": mindir_runner}
-    if suffix not in openers:
-        raise UserError(f"models end in .ckpt, .onnx or .mindir, not {suffix or 'nothing'}")
+    if suffix not in (*openers, ".tflite"):
+        raise UserError(f"models end in {_KINDS}, not {suffix or 'nothing'}")
     if suffix == ".mindir":
         _set_up_device(method)
     opened: dict[str, Runner] = {}
@@ -180,7 +221,7 @@ def _from_files(method: Method, graph: Graph, folder: Path, suffix: str) -> dict
         path = folder / f"{model.file}{suffix}"
         if not path.is_file():
             raise UserError(f"model {model.name} of the graph is missing: {path}")
-        opened[name] = openers[suffix](path)
+        opened[name] = tflite_runner(path, model) if suffix == ".tflite" else openers[suffix](path)
     return {model.name: opened[model.network] for model in graph.models}
 
 

@@ -157,9 +157,13 @@ class EvalSamples:
 
 def open_train(settings: Settings, dropout_units: int) -> TrainSamples:
     """Open the training set that `data_list` or `data_url` names."""
-    pairs = (listed_pairs(settings.data_list, settings.depth_scale) if settings.data_list
-             else nyu_train(settings.data_url))
-    return TrainSamples(pairs, settings, dropout_units)
+    return TrainSamples(train_pairs(settings), settings, dropout_units)
+
+
+def train_pairs(settings: Settings) -> Pairs:
+    """Open the training pairs that `data_list` or `data_url` names."""
+    return (listed_pairs(settings.data_list, settings.depth_scale) if settings.data_list
+            else nyu_train(settings.data_url))
 
 
 def open_eval(settings: Settings) -> EvalSamples:

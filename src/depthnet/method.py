@@ -78,6 +78,10 @@ class DepthNet(Method):
         """Return the test pairs."""
         return data_loader.open_eval(self.settings)
 
+    def calibration_samples(self) -> Sequence[Sample]:
+        """Return the training pairs."""
+        return data_loader.EvalSamples(data_loader.train_pairs(self.settings), self.settings.fit)
+
     def prepare(self, name: str, files: Mapping[str, Path]) -> Sample:
         """Read one picture."""
         return self.prepare_frame(name, {"picture": read_rgb(files["picture"])})

@@ -64,11 +64,11 @@ def sample(values: np.ndarray, u_px: np.ndarray, v_px: np.ndarray) -> np.ndarray
 
 
 def resized(values: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
-    """Return values (H, W) at another size, interpolated linearly, across the seam and the poles.
+    """Return values (H, W) or (H, W, C) at another size, linearly, across the seam and the poles.
 
     It is for enlarging: where it shrinks, pixels between the sampled ones are left out.
     """
-    height, width = values.shape
+    height, width = values.shape[:2]
     if (height, width) == (height_px, width_px):
         return values
     u_px, v_px = np.meshgrid((np.arange(width_px) + 0.5) * width / width_px,

@@ -97,6 +97,11 @@ class MergeDepth(Method):
         """Return the pairs to evaluate, both views."""
         return data_loader.open_eval(self.settings)
 
+    def calibration_samples(self) -> Sequence[Sample]:
+        """Return the training pairs."""
+        frames = data_loader.open_train(self.settings, with_truth=False)
+        return data_loader.EvalSamples(frames, self.settings)
+
     def validation_samples(self) -> Sequence[Sample] | None:
         """Return own pairs beside own data, else KITTI's frames of `--val_list` or those to evaluate."""
         s = self.settings

@@ -150,8 +150,10 @@ def open_panoramas(settings: Settings, part: str, pairs: bool = False) -> Panora
     given = settings.data_list or settings[f"{part}_list"]
     path = Path(given or Path(settings.data_url) / f"{part}{'_pairs' if pairs else ''}.csv")
     if not given and not path.is_file():
-        raise UserError(f"{path} does not exist: write the lists with `python scripts/generate_csv.py "
-                        f"{settings.data_url}{' --pairs' if pairs else ''}`, or name one with --{part}_list")
+        command = f"python scripts/generate_csv.py {settings.data_url} --layout seed --output_dir " \
+                  f"{settings.data_url}{' --pairs' if pairs else ''}"
+        raise UserError(f"{path} does not exist: name the list with --{part}_list; `{command}` writes lists "
+                        "for training and validation")
     panoramas = read_panoramas(path, settings.depth_scale)
     if pairs and not panoramas.has_pair:
         raise UserError(f"{path} names single panoramas, but two views are trained together (the sixth of "

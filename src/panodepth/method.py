@@ -12,8 +12,9 @@ import numpy as np
 
 from src.config import Settings
 from src.datasets.augment import to_chw
+from src.datasets.csv_index import read_rows
 from src.datasets.image_files import read_rgb
-from src.datasets.panorama import nearest
+from src.datasets.panorama import Panorama, nearest, read_files
 from src.errors import UserError
 from src.geometry import sphere
 from src.geometry.pinhole import Intrinsics
@@ -21,6 +22,7 @@ from src.graph import Graph, Model, TensorSpec, Wire
 from src.method import Method, Sample, Stage
 from src.panodepth import data_loader
 from src.panodepth.figures import normal_figures
+from src.panodepth.pictures import panorama_cloud, panorama_pictures
 from src.panodepth.rate import parse_rate
 
 if TYPE_CHECKING:
@@ -93,6 +95,10 @@ class PanoDepth(Method):
         """Return the test panoramas; of pairs the first ones."""
         return data_loader.EvalSamples(data_loader.open_panoramas(self.settings, "test"), self.settings)
 
+    def calibration_samples(self) -> Sequence[Sample]:
+        """Return the training panoramas."""
+        return data_loader.EvalSamples(data_loader.open_panoramas(self.settings, "train"), self.settings)
+
     def validation_samples(self) -> Sequence[Sample] | None:
         """Return the panoramas of `--val_list`, of valid.csv in `data_url`, or else those to evaluate."""
         s = self.settings
@@ -100,6 +106,12 @@ class PanoDepth(Method):
         if s.val_list or s.data_list or s.test_list or not usual.is_file():
             return super().validation_samples()
         return self.with_settings(test_list=str(usual)).eval_samples()
+
+    def read_list(self, path: Path) -> list[dict[str, str]] | None:
+        """Take the lists of training and evaluation, too; of pairs the first panoramas."""
+        if all(len(row) == 1 for _, row in read_rows(path)):
+            return None  # pictures alone
+        return [{"picture": row[0]} for row in read_files(path)]
 
     def prepare(self, name: str, files: Mapping[str, Path]) -> Sample:
         """Read one panorama."""
@@ -143,6 +155,23 @@ class PanoDepth(Method):
     def edges(self, depth_m: np.ndarray, rel_jump: float) -> np.ndarray:
         """Return where depth jumps, also across the seam."""
         return sphere.edge_mask(depth_m, rel_jump)
+
+    def pictures(self, sample: Sample, maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Panorama, depth, normals and error, under the source's names."""
+        return panorama_pictures(*self._shown(sample, maps))
+
+    def clouds(self, sample: Sample,
+               maps: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """The coloured points of the predicted depth."""
+        rgb, _, depth_m = self._shown(sample, maps)
+        return {"cloud": panorama_cloud(rgb, depth_m, self.settings.edge_threshold)}
+
+    def _shown(self, sample: Sample,
+               maps: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return picture, truth and depth at the network's size: a larger map shows nothing more."""
+        s = self.settings
+        view = Panorama(sample.rgb, sample.truth_m, None).resized(s.image_width, s.image_height)
+        return view.rgb, view.depth_m, self.truth_at_network(maps["pano:depth"])
 
     def own_figures(self, result: str, depth_m: np.ndarray, sample: Sample) -> dict[str, tuple[float, float]]:
         """Return the mean angle between normals."""

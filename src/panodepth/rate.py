@@ -15,12 +15,17 @@ TWO_VIEW_TERMS = ("photometric", "consistency")  # share the sixth
 
 
 def parse_rate(rate: Sequence[str | float]) -> tuple[float, ...]:
-    """Return the six weights; `UserError` unless they are six numbers of at least 0, one of them positive."""
+    """Return the six weights; those that are left out at the end are 0.
+
+    Raises:
+        UserError: they are not three to six numbers of at least 0, one of them positive.
+    """
     try:
         weights = tuple(float(weight) for weight in rate)
     except ValueError:
         weights = ()
-    if len(weights) != 6 or not all(0 <= weight < float("inf") for weight in weights) or not any(weights):
-        raise UserError(f"--rate {','.join(map(str, rate))} is not possible: give six weights, none below 0, "
-                        "not all 0: L1, normal, SSIM, gradient, berHu, consistency of two views")
-    return weights
+    possible = 3 <= len(weights) <= 6 and all(0 <= weight < float("inf") for weight in weights)
+    if not possible or not any(weights):
+        raise UserError(f"--rate {','.join(map(str, rate))} is not possible: give three to six weights, none "
+                        "below 0, not all 0: L1, normal, SSIM, gradient, berHu, consistency of two views")
+    return weights + (0.0,) * (6 - len(weights))

@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What training leaves to look at: progress bar, ModelZoo log lines, metrics.jsonl, TensorBoard, pictures."""
+"""What training leaves to look at: bar, ModelZoo log lines, metrics.jsonl, TensorBoard, pictures, clouds."""
 from __future__ import annotations
 
 import json
@@ -14,7 +14,12 @@ from tqdm import tqdm
 
 from src.errors import UserError
 from src.files import write_text
+from src.geometry.point_cloud import write_ply
 from src.visualize import save_picture
+
+_BOARD_POINTS = 20_000  # half a megabyte of TensorBoard's file, which only grows
+_Y_UP = np.float32([1, -1, -1])  # TensorBoard's y points up: half a turn about x
+_POINT_SHARE = 0.01  # size of a point in TensorBoard, of the median distance
 
 
 class RunLog:
@@ -103,6 +108,25 @@ class RunLog:
         """Write a picture (H, W, 3) uint8 to images/ and TensorBoard."""
         save_picture(self.folder / "images" / f"{stage}_{step:06d}_{name}.png", rgb)
         self._board.add_image(f"{stage}/{name}", rgb, step, dataformats="HWC")
+
+    def cloud(self, stage: str, step: int, name: str, points: np.ndarray, colors: np.ndarray) -> None:
+        """Write a point cloud to images/ as .ply, and up to 20,000 of its points to TensorBoard.
+
+        Args:
+            stage: that is trained.
+            step: number of steps made.
+            name: of the cloud.
+            points: (K, 3) metres in the camera's frame (y down), finite.
+            colors: (K, 3) uint8 RGB.
+        """
+        write_ply(self.folder / "images" / f"{stage}_{step:06d}_{name}.ply", points, colors)
+        if len(points) == 0:
+            return
+        drawn = np.linspace(0, len(points) - 1, min(len(points), _BOARD_POINTS)).round().astype(int)
+        size_m = _POINT_SHARE * float(np.median(np.linalg.norm(points[drawn], axis=1)))
+        self._board.add_mesh(f"{stage}/{name}", points[None, drawn] * _Y_UP, colors[None, drawn],
+                             config_dict={"material": {"cls": "PointsMaterial", "size": size_m}},
+                             global_step=step)
 
     def close(self) -> None:
         """Close all files."""

@@ -210,6 +210,8 @@ class StageLoop:
                 full = {result: self.method.to_full(map_m, sample)[0] for result, map_m in maps.items()}
                 for name, picture in self.method.pictures(sample, full).items():
                     self.log.picture(self.stage.name, made, name, picture)
+                for name, (points, colors) in self.method.clouds(sample, full).items():
+                    self.log.cloud(self.stage.name, made, name, points, colors)
 
     def _save_networks(self, kind: str) -> None:
         suffix = f"_rank{self.trainer.rank}" if self.trainer.ranks > 1 else ""

@@ -205,13 +205,22 @@ def test_resizing_averages_colours_and_picks_distances():
     assert large.rgb.shape == (8, 16, 3) and large.depth_m.shape == (8, 16)
 
 
+def test_growing_goes_on_across_the_seam():
+    rgb = np.random.default_rng(0).integers(0, 256, (1, 16, 3), np.uint8).repeat(8, axis=0)
+    none = np.zeros((1, 1), np.float32)
+    large, turned = (Panorama(np.roll(rgb, k, axis=1), none, None).resized(32, 16).rgb for k in (0, 5))
+    assert np.array_equal(np.roll(large, 10, axis=1), turned)
+    across = (3 * rgb[4, 0].astype(float) + rgb[4, -1]) / 4  # the first column reaches beyond the seam
+    np.testing.assert_allclose(large[8, 0], across, atol=0.5)
+
+
 def test_the_source_tree_prefers_images_and_takes_what_there_is(tmp_path):
     write_seed_view(tmp_path, "b", "10", HERE, ("low", "high", "images"))
     write_seed_view(tmp_path, "b", "9", HERE, ("low", "high"))
     write_seed_view(tmp_path, "a", "1", HERE, ("low",), depth_suffix="npy")
     (tmp_path / "b" / "obj").mkdir()
     (tmp_path / "b" / "pan" / "images" / "notes.txt").write_text("not a picture")
-    assert find_views(tmp_path, "seed") == [
+    assert find_views(tmp_path, SETS["seed"]) == [
         View("a", ("a/pan/low/1.jpg", "a/depth/1.npy", "a/pose/1.txt")),
         View("b", ("b/pan/high/9.jpg", "b/depth/9.png", "b/pose/9.txt")),
         View("b", ("b/pan/images/10.jpg", "b/depth/10.png", "b/pose/10.txt"))]
@@ -219,16 +228,16 @@ def test_the_source_tree_prefers_images_and_takes_what_there_is(tmp_path):
 
 def test_poses_are_for_all_or_for_none(tmp_path):
     write_seed_view(tmp_path, "a", "1", None)
-    assert find_views(tmp_path, "seed") == [View("a", ("a/pan/images/1.jpg", "a/depth/1.png"))]
+    assert find_views(tmp_path, SETS["seed"]) == [View("a", ("a/pan/images/1.jpg", "a/depth/1.png"))]
     write_seed_view(tmp_path, "a", "2", HERE)
     with pytest.raises(UserError, match=r"a/pan/images/1.jpg has no a/pose/1.txt"):
-        find_views(tmp_path, "seed")
+        find_views(tmp_path, SETS["seed"])
 
 
 def test_stanford2d3d(tmp_path):
     for area, name in (("area_5a", "0f"), ("area_5b", "1e"), ("area_1", "2d")):
         write_stanford_view(tmp_path, area, name, HERE)
-    views = find_views(tmp_path, "stanford2d3d")
+    views = find_views(tmp_path, SETS["stanford2d3d"])
     assert [view.place for view in views] == ["area_1", "area_5", "area_5"]
     image, depth, pose = views[1].row
     assert image == "area_5a/pano/rgb/camera_0f_office_1_frame_equirectangular_domain_rgb.png"
@@ -241,7 +250,7 @@ def test_matterport3d(tmp_path):
     files = ("17DRP5sb8fy/pano_skybox_color/0f.jpg", "17DRP5sb8fy/pano_depth/0f.png")
     write_picture(tmp_path / files[0])
     write_depth(tmp_path / files[1], box_depth_m(HERE), 4000)
-    (view,) = find_views(tmp_path, "matterport3d")
+    (view,) = find_views(tmp_path, SETS["matterport3d"])
     assert view == View("17DRP5sb8fy", files)
     found = read_distance(tmp_path / view.row[1], SETS["matterport3d"].units_per_m)
     np.testing.assert_allclose(found, box_depth_m(HERE), atol=1 / 8000 + 1e-5)
@@ -257,7 +266,7 @@ def test_3d60(tmp_path):
         write_picture(tmp_path / f"{stem}_color_0_Left_Down_0.0.png")
         write_picture(tmp_path / f"{stem}_color_0_Right_0.0.png")
         write_depth(tmp_path / f"{stem}_depth_0_Left_Down_0.0.exr", depth_m, 1)
-    views = find_views(tmp_path, "3d60")
+    views = find_views(tmp_path, SETS["3d60"])
     assert [view.place for view in views] == [building, building, "area_5", "area_5",
                                               "2b074913f751c1d2ca2e21b7b09d728a"]
     assert views[1].row == (f"{stems[1]}_color_0_Left_Down_0.0.png", f"{stems[1]}_depth_0_Left_Down_0.0.exr")
@@ -268,13 +277,13 @@ def test_3d60(tmp_path):
 
 def test_folders_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(UserError, match="no data folder"):
-        find_views(tmp_path / "no", "seed")
+        find_views(tmp_path / "no", SETS["seed"])
     for layout in SETS:
-        with pytest.raises(UserError, match=f"holds no panoramas .*--layout {layout}"):
-            find_views(tmp_path, layout)
+        with pytest.raises(UserError, match="holds no panoramas .*is --layout right"):
+            find_views(tmp_path, SETS[layout])
     write_picture(tmp_path / "scan" / "pano_skybox_color" / "a.jpg")
     with pytest.raises(UserError, match="pano_skybox_color/a.jpg has no scan/pano_depth/a.png"):
-        find_views(tmp_path, "matterport3d")
+        find_views(tmp_path, SETS["matterport3d"])
 
 
 def test_the_split_keeps_places_whole_and_the_share():

@@ -61,6 +61,11 @@ def test_a_list_is_relative_to_itself_and_keeps_its_order(tmp_path):
     assert found(tmp_path, rows) == [("00000_b", "x/b.jpg"), ("00001_b", "y/b.jpg"), ("a", "a.jpg")]
 
 
+def test_a_header_is_no_sample(tmp_path):
+    (tmp_path / "list.csv").write_text("colour,true depth\na.jpg,a.png\n")
+    assert found(tmp_path, tmp_path / "list.csv") == [("a", "a.jpg")]
+
+
 def test_a_list_to_train_on_serves_inference(tmp_path):
     """Its depth maps are neither read nor looked for."""
     rows = tmp_path / "pairs.csv"

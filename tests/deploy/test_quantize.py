@@ -141,10 +141,43 @@ def test_what_is_no_onnx_file_is_refused(tmp_path):
             quantize(tmp_path / name, tmp_path / "m.onnx", images(1))
 
 
-def test_a_file_without_convolution_is_refused(tmp_path):
+class Dense(nn.Cell):
+    """A convolution, and dense layers, which hold most of the weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 1, 3, pad_mode="same")
+        self.hidden = nn.Dense(SIZE[0] * SIZE[1], 64)
+        self.out = nn.Dense(64, SIZE[0] * SIZE[1])
+
+    def construct(self, image):
+        x = ops.relu(self.hidden(self.conv(image).reshape((-1, SIZE[0] * SIZE[1]))))
+        return self.out(x).reshape((-1, 1, *SIZE))
+
+
+def test_dense_layers_multiply_integers_and_give_any_number(tmp_path):
+    ms.set_seed(0)
+    source, path = tmp_path / "dense.onnx", tmp_path / "dense_int8.onnx"
+    image, depth = (TensorSpec(name, (count, *SIZE)) for name, count in (("image", 3), ("depth", 1)))
+    export_onnx(Dense().set_train(False), [image], [depth], source, {}, {})
+    quantize(source, path, images(8))
+    assert path.stat().st_size < 0.4 * source.stat().st_size
+    model = onnx.load(path)
+    makers = made_by(model)
+    for node in model.graph.node:
+        if node.op_type in ("Conv", "Gemm"):
+            assert [makers[name].op_type for name in node.input[:2]] == ["DequantizeLinear"] * 2
+    assert [node.op_type for node in model.graph.node[-2:]] == ["Gemm", "Reshape"]
+    ((values,),) = images(1, batch=3, seed=1)
+    (expected,), (found,) = onnx_runner(source)(values), onnx_runner(path)(values)
+    assert 0 < np.sqrt(((found - expected)**2).mean()) < 0.1 * expected.std()
+    assert len(np.unique(found)) > 256
+
+
+def test_a_file_without_layers_is_refused(tmp_path):
     x, y = (helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 3, *SIZE]) for name in ("x", "y"))
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "relu", [x], [y])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=6)
     onnx.save(model, tmp_path / "relu.onnx")
-    with pytest.raises(UserError, match="no convolution"):
+    with pytest.raises(UserError, match="no convolution or dense layer"):
         quantize(tmp_path / "relu.onnx", tmp_path / "m.onnx", images(1))

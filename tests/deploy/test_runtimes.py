@@ -26,6 +26,7 @@ def opened(monkeypatch) -> list[str]:
     paths = []
     for name in ("onnx_runner", "mindir_runner"):
         monkeypatch.setattr(runtimes, name, lambda path: paths.append(path))
+    monkeypatch.setattr(runtimes, "tflite_runner", lambda path, model: paths.append(path))
     monkeypatch.setattr(runtimes, "_set_up_device", lambda method: None)
     monkeypatch.setattr("src.training.checkpoints.load_network", lambda network, path: paths.append(path))
     return paths
@@ -49,13 +50,14 @@ def names_of(opened: list[Path], folder: Path) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in opened]
 
 
-ALL = tuple(f"{kind}/{net}.{kind.lower()}" for kind in ("Ckpt", "ONNX", "MindIR") for net in NETS)
+ALL = tuple(f"{kind}/{net}.{kind.lower()}" for kind in ("Ckpt", "ONNX", "MindIR", "TFLite") for net in NETS)
 
 
 @pytest.mark.parametrize(("present", "expected"), [
     (ALL, ["Ckpt/FinalCoarseNet.ckpt", "Ckpt/FinalFineNet.ckpt"]),  # exported files may be older
     (ALL[2:], ["ONNX/FinalCoarseNet.onnx", "ONNX/FinalFineNet.onnx"]),
     (ALL[4:], ["MindIR/FinalCoarseNet.mindir", "MindIR/FinalFineNet.mindir"]),
+    (ALL[6:], ["TFLite/FinalCoarseNet.tflite", "TFLite/FinalFineNet.tflite"]),
     (ALL[1:], ["ONNX/FinalCoarseNet.onnx", "ONNX/FinalFineNet.onnx"]),  # no coarse checkpoint
     (("FinalCoarseNet.onnx", "FinalFineNet.onnx", *ALL), ["FinalCoarseNet.onnx", "FinalFineNet.onnx"]),
     (("Ckpt/FinalCoarseNet_rank0.ckpt", "Ckpt/FinalFineNet_rank0.ckpt"),
@@ -74,8 +76,10 @@ def test_a_file_gives_its_own_models_result(opened, tmp_path):
     graph, runners = opened_with(tmp_path / "MindIR/FinalFineNet.mindir")
     assert graph.results == ("fine:log_depth",) and list(runners) == ["coarse", "fine"]
     opened_with(tmp_path / "Ckpt/FinalCoarseNet.ckpt")
+    opened_with(tmp_path / "TFLite/FinalFineNet.tflite")
     assert names_of(opened, tmp_path) == ["ONNX/FinalCoarseNet.onnx", "MindIR/FinalCoarseNet.mindir",
-                                          "MindIR/FinalFineNet.mindir", "Ckpt/FinalCoarseNet.ckpt"]
+                                          "MindIR/FinalFineNet.mindir", "Ckpt/FinalCoarseNet.ckpt",
+                                          "TFLite/FinalCoarseNet.tflite", "TFLite/FinalFineNet.tflite"]
 
 
 def test_ckpt_names_checkpoints_elsewhere(opened, tmp_path):
@@ -88,11 +92,11 @@ def test_ckpt_names_checkpoints_elsewhere(opened, tmp_path):
 @pytest.mark.parametrize(("present", "given", "message"), [
     ((), "nothing", "no model .*nothing: give a folder"),
     ((), "", "holds no complete set of FinalCoarseNet, FinalFineNet"),
-    (("FinalFineNet.onnx",), "", "as .ckpt, .onnx or .mindir: [^;]* has no FinalCoarseNet.onnx$"),
+    (("FinalFineNet.onnx",), "", "as .ckpt, .onnx, .mindir or .tflite: [^;]* has no FinalCoarseNet.onnx$"),
     (("Ckpt/FinalCoarseNet_rank0.ckpt",), "",
      "Ckpt has no FinalFineNet.ckpt; give .*/Ckpt/FinalCoarseNet_rank0.ckpt as MODEL for its depth alone$"),
     (("FinalFineNet.onnx",), "FinalFineNet.onnx", "model coarse of the graph is missing: .*CoarseNet.onnx"),
-    (("FinalFineNet.pb",), "FinalFineNet.pb", "models end in .ckpt, .onnx or .mindir, not .pb"),
+    (("FinalFineNet.pb",), "FinalFineNet.pb", "models end in .ckpt, .onnx, .mindir or .tflite, not .pb"),
     (("FinalFineNet",), "FinalFineNet", "not nothing"),
     (("BestFineNet.ckpt",), "BestFineNet.ckpt", "BestFineNet.ckpt is none of depthnet's .*--ckpt NAME=PATH"),
 ])

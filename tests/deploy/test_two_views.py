@@ -187,6 +187,6 @@ def test_unpaired_names_are_named_and_counted(capsys, pairs, model):
 def test_a_folder_with_one_of_two_independent_networks_says_how_to_run_it(capsys, pairs, model):
     (model / "ONNX" / MODELS["right"]).unlink()
     assert refused(capsys, both(pairs), model).endswith(
-        f"{model} holds no complete set of FinalLeftNet, FinalRightNet as .ckpt, .onnx or .mindir: "
+        f"{model} holds no complete set of FinalLeftNet, FinalRightNet as .ckpt, .onnx, .mindir or .tflite: "
         f"{model}/ONNX has no FinalRightNet.onnx; give {model}/ONNX/FinalLeftNet.onnx as MODEL for its depth "
         "alone")

@@ -104,6 +104,9 @@ class DummyMethod(Method):
     def eval_samples(self) -> Samples:
         return Samples(self, self.settings.data_list or f"{self.settings.data_url}/test.txt")
 
+    def calibration_samples(self) -> Samples:
+        return self.train_samples(self.stage_names[0])
+
     def prepare(self, name: str, files: Mapping[str, Path]) -> Sample:
         raw_m = read_depth(files["raw depth map"], self.settings.depth_scale)
         rgb = read_rgb(files["grey picture"])

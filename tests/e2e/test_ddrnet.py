@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from src.errors import UserError
-from tests.commands import figures, run
+from tests.commands import evaluate, figures, run
 from tests.cpp_program import build_cpp_program, missing_for_cpp
 from tests.ddrnet_files import kinect, rays_of, write_index
 from tests.e2e.raw_depth import foreground, raw_figures, read_mm, rows_of, unit_normals
@@ -68,11 +68,7 @@ def trained(tmp_path_factory, data) -> Path:
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory, trained, data) -> Path:
     """Everything that eval.py writes."""
-    folder = tmp_path_factory.mktemp("evaluated")
-    run("eval", "--train_url", trained, "--data_url", data, "--output_json", folder / "figures.json",
-        "--output_csv", folder / "figures.csv", "--save_png", folder / "png", "--save_predictions",
-        folder / "maps", "--save_images", folder / "panels")
-    return folder
+    return evaluate(tmp_path_factory.mktemp("evaluated"), trained, data)
 
 
 def frames_of(data: Path) -> list[tuple[str, list[Path]]]:

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from src.datasets.kitti.calibration import read_calibration
-from tests.commands import figures, refusal, run
+from tests.commands import evaluate, figures, refusal, run
 from tests.cpp_program import build_cpp_program, missing_for_cpp
 from tests.mergedepth_files import (
     CAMERAS,
@@ -99,11 +99,7 @@ def trained(tmp_path_factory, data, kind) -> Path:
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory, trained, data) -> Path:
-    folder = tmp_path_factory.mktemp("evaluated")
-    run("eval", "--train_url", trained, "--data_url", data, "--output_json", folder / "figures.json",
-        "--save_predictions", folder / "maps", "--save_png", folder / "png", "--save_images",
-        folder / "panels")
-    return folder
+    return evaluate(tmp_path_factory.mktemp("evaluated"), trained, data)
 
 
 independent = pytest.mark.parametrize("kind", ["independent"], indirect=True)

@@ -15,8 +15,10 @@ from src.geometry.sphere import (
     normals,
     points,
     project,
+    resized,
     sample,
     slope_vectors,
+    yaw_matrix,
 )
 from tests.geometry.panorama_scene import ROOM_M, Panorama, pixel_directions, rotation
 
@@ -70,6 +72,15 @@ def test_rolling_an_image_turns_the_panorama(columns):
     seen_m = LEVEL.trace(directions(16, 32))[0]
     turned_m = Panorama(LEVEL.centre_m, rotation(-360 * columns / 32)).trace(directions(16, 32))[0]
     np.testing.assert_allclose(np.roll(seen_m, columns, axis=1), turned_m, rtol=1e-12)
+
+
+@pytest.mark.parametrize("columns", [0, 1, 13, 40, -7, 64])
+def test_yaw_matrix_takes_points_to_the_rolled_panoramas_frame(columns):
+    depth_m = RNG.uniform(0.3, 9, (32, 64))
+    turn = yaw_matrix(columns, 64)
+    rolled = points(np.roll(depth_m, columns, axis=1))
+    np.testing.assert_allclose(rolled, np.roll(points(depth_m), columns, axis=1) @ turn.T, atol=1e-12)
+    np.testing.assert_allclose(turn, rotation(360 * columns / 64), atol=1e-15)
 
 
 def test_points_lie_on_the_walls_of_the_room():
@@ -224,3 +235,31 @@ def test_samples_of_a_smooth_function_are_close_everywhere_and_at_centres_exact(
         np.testing.assert_allclose(sample(values, *centres), values)
     assert errors[0] < 0.01 and errors[1] < 0.35 * errors[0]
     assert np.isnan(sample(values, np.array([np.nan, 1.0]), np.array([2.0, np.nan]))).all()
+
+
+@pytest.mark.parametrize("m", np.eye(3))
+def test_resizing_is_close_to_linear_functions_of_direction_at_the_seam_and_the_poles(m):
+    """Of second order everywhere: repeated border pixels would be off by half a pixel's step."""
+    errors = []
+    for height in (16, 32, 64):
+        found = resized(directions(height, 2 * height) @ m, 3 * height, 6 * height)
+        errors.append(np.abs(found - directions(3 * height, 6 * height) @ m).max())
+        assert errors[-1] < (np.pi / height) ** 2 / 4
+    assert errors[0] / errors[1] == pytest.approx(4, rel=0.1)
+    assert errors[1] / errors[2] == pytest.approx(4, rel=0.1)
+
+
+def test_resizing_keeps_values_at_common_centres_and_turns_with_the_image():
+    values = RNG.uniform(1, 5, (8, 16)).astype(np.float32)
+    assert resized(values, 8, 16) is values
+    large = resized(values, 24, 48)
+    assert large.dtype == np.float32 and large.shape == (24, 48)
+    np.testing.assert_allclose(large[1::3, 1::3], values, rtol=1e-6)
+    np.testing.assert_allclose(resized(large, 8, 16), values, rtol=1e-6)
+    np.testing.assert_allclose(resized(np.roll(values, 5, axis=1), 24, 48), np.roll(large, 15, axis=1),
+                               rtol=1e-6)
+    np.testing.assert_allclose(resized(values[::-1, ::-1], 24, 48), large[::-1, ::-1], rtol=1e-6)
+    halved = values.reshape(4, 2, 8, 2).mean((1, 3))
+    np.testing.assert_allclose(resized(values, 4, 8), halved, rtol=1e-6)
+    for size in ((8, 16), (37, 74), (5, 10), (9, 40)):
+        np.testing.assert_allclose(resized(np.full((8, 16), 2.5), *size), np.full(size, 2.5), rtol=1e-12)

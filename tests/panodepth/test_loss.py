@@ -242,15 +242,19 @@ def test_every_term_has_its_weight_and_0_leaves_it_out():
         assert sums == pytest.approx({term: together[term] for term in terms}, rel=1e-5)
 
 
-@pytest.mark.parametrize("rate", [(0.1,) * 5, (0.1,) * 7, (0,) * 6, (1, 1, 1, 1, 1, -1), ("a",) * 6,
+@pytest.mark.parametrize("rate", [(0.1,) * 2, (0.1,) * 7, (0,) * 6, (1, 1, 1, 1, 1, -1), ("a",) * 6,
                                   (1, 0, 0, 0, 0, float("nan")), (1, 0, 0, 0, 0, float("inf")), ()], ids=str)
 def test_impossible_rates_are_refused(rate):
-    with pytest.raises(UserError, match="--rate .* six weights"):
+    with pytest.raises(UserError, match="--rate .* three to six weights"):
         parse_rate(rate)
 
 
 def test_rates_may_be_texts():
     assert parse_rate(["0.1", "0.1", "0.8", "0.", "0.", "0"]) == (0.1, 0.1, 0.8, 0, 0, 0)
+
+
+def test_rates_that_are_left_out_are_0():
+    assert parse_rate((0.1, 0.1, 0.8)) == (0.1, 0.1, 0.8, 0, 0, 0)
 
 
 @pytest.mark.parametrize("columns_px", [1, 32, -20])

@@ -8,8 +8,10 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.plugin_mesh_pb2 import MeshPluginData
 
 from src.training.logs import RunLog
 
@@ -112,3 +114,62 @@ def test_tensorboard_sees_terms_figures_and_pictures(tmp_path):
                        ("coarse/train/learning_rate", 3): 0.125, ("coarse/validation/coarse/abs_rel", 4): 0.5}
     assert [(v.image.width, v.image.height) for v in found.values() if v.image.width] == [(8, 6)]
     np.testing.assert_array_equal(np.asarray(Image.open(next((tmp_path / "images").iterdir()))), rgb)
+
+
+def cloud(count: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return rng.normal(size=(count, 3)).astype(np.float32), rng.integers(0, 256, (count, 3), np.uint8)
+
+
+def meshes(folder: Path) -> dict[tuple[str, int, int], tuple[np.ndarray, dict]]:
+    """Values and settings in TensorBoard's file by name, step and kind: 1 points, 3 colours."""
+    found = {}
+    for event in events(folder):
+        for value in event.summary.value:
+            about = MeshPluginData.FromString(value.metadata.plugin_data.content)
+            shape = [dim.size for dim in value.tensor.tensor_shape.dim]
+            assert list(about.shape) == shape and value.metadata.plugin_data.plugin_name == "mesh"
+            found[about.name, event.step, about.content_type] = (
+                np.reshape(value.tensor.float_val, shape), json.loads(about.json_config))
+    return found
+
+
+def test_a_cloud_is_a_file_and_in_tensorboard_the_right_way_up(tmp_path):
+    points, colors = cloud(50)
+    log = RunLog(tmp_path)
+    log.cloud("depth", 40, "room", points, colors)
+    log.close()
+    body = (tmp_path / "images" / "depth_000040_room.ply").read_bytes().split(b"end_header\n", 1)[1]
+    stored = np.frombuffer(body, [("xyz", "<f4", 3), ("rgb", "u1", 3)])
+    np.testing.assert_array_equal(stored["xyz"], points)
+    np.testing.assert_array_equal(stored["rgb"], colors)
+    found = meshes(tmp_path)
+    assert set(found) == {("depth/room", 40, 1), ("depth/room", 40, 3)}
+    shown, about = found["depth/room", 40, 1]
+    np.testing.assert_array_equal(shown[0], points @ np.diag([1, -1, -1]))  # y up there, and no mirror
+    np.testing.assert_array_equal(found["depth/room", 40, 3][0][0], colors)
+    distance_m = np.sort(np.sqrt((points**2).sum(axis=1)))
+    assert about["material"]["size"] == pytest.approx(0.01 * (distance_m[24] + distance_m[25]) / 2)
+
+
+def test_tensorboard_gets_an_even_part_of_a_large_cloud(tmp_path):
+    points, colors = cloud(60_000)
+    points[:, 0] = np.arange(60_000)  # its number
+    log = RunLog(tmp_path)
+    log.cloud("depth", 0, "room", points, colors)
+    log.close()
+    found = meshes(tmp_path)
+    number = found["depth/room", 0, 1][0][0, :, 0].astype(int)
+    assert len(number) == 20_000 and set(np.diff(number)) <= {2, 3, 4}
+    assert (number[0], number[-1]) == (0, 59_999)
+    np.testing.assert_array_equal(found["depth/room", 0, 3][0][0], colors[number])
+    assert (tmp_path / "images" / "depth_000000_room.ply").stat().st_size > 60_000 * 15
+    assert sum(path.stat().st_size for path in (tmp_path / "summary").iterdir()) < 600_000
+
+
+def test_an_empty_cloud_is_a_file_alone(tmp_path):
+    log = RunLog(tmp_path)
+    log.cloud("depth", 0, "room", *cloud(0))
+    log.close()
+    assert b"element vertex 0\n" in (tmp_path / "images" / "depth_000000_room.ply").read_bytes()
+    assert not meshes(tmp_path)
