@@ -46,6 +46,7 @@ $(DATA_VERBS):
 
 $(DATA_SETS):
 	@$(if $(filter $(DATA_VERBS),$(MAKECMDGOALS)),:,echo "make download $@, preprocess $@ or convert $@" >&2; exit 2)
+
 tflite: $(TFLITE)/.ready  ## TFLite files for phones: make tflite TRAIN_URL=Model CALIBRATION=pictures/
 	$(TFLITE)/bin/python scripts/convert_tflite.py --train_url "$(TRAIN_URL)" \
 	  $(if $(CALIBRATION),--calibration_list "$(CALIBRATION)")

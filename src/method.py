@@ -33,6 +33,7 @@ _METHODS = {
     "ddrnet": "src.ddrnet.method:DDRNet",
     "mergedepth": "src.mergedepth.method:MergeDepth",
     "panodepth": "src.panodepth.method:PanoDepth",
+    "dcnf": "src.dcnf.method:Dcnf",
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from src.config import Settings
 from src.datasets.augment import crop_matrix, scale_colors, sharpen, to_chw, warp
-from src.datasets.pairs import Pairs, listed_pairs, nyu_test, nyu_train
+from src.datasets.pair_sets import PairSet, open_pairs
 from src.method import Sample
 
 IMAGE_WH = (304, 228)
@@ -77,7 +77,7 @@ class TrainSamples:
         dropout_units: width of the layer that drops units, 0 where the stage has none.
     """
 
-    def __init__(self, pairs: Pairs, settings: Settings, dropout_units: int):
+    def __init__(self, pairs: PairSet, settings: Settings, dropout_units: int):
         self.pairs = pairs
         self.settings = settings
         self.dropout_units = dropout_units
@@ -143,7 +143,7 @@ def _view(source: np.ndarray, out_wh: tuple[int, int], fit: str, scale: float, r
 class EvalSamples:
     """Evaluation samples: the network's input beside the full-size picture and truth."""
 
-    def __init__(self, pairs: Pairs, fit: str):
+    def __init__(self, pairs: PairSet, fit: str):
         self.pairs = pairs
         self.fit = fit
 
@@ -160,14 +160,11 @@ def open_train(settings: Settings, dropout_units: int) -> TrainSamples:
     return TrainSamples(train_pairs(settings), settings, dropout_units)
 
 
-def train_pairs(settings: Settings) -> Pairs:
+def train_pairs(settings: Settings) -> PairSet:
     """Open the training pairs that `data_list` or `data_url` names."""
-    return (listed_pairs(settings.data_list, settings.depth_scale) if settings.data_list
-            else nyu_train(settings.data_url))
+    return open_pairs(settings, "train")
 
 
 def open_eval(settings: Settings) -> EvalSamples:
     """Open the evaluation set that `data_list` or `data_url` names."""
-    pairs = (listed_pairs(settings.data_list, settings.depth_scale) if settings.data_list
-             else nyu_test(settings.data_url))
-    return EvalSamples(pairs, settings.fit)
+    return EvalSamples(open_pairs(settings, "test"), settings.fit)
