@@ -20,6 +20,7 @@ DHEIGHT ?=
 START ?= 0
 LIMIT ?=
 FORCE ?=
+SUPERPIXELS ?=
 
 .PHONY: help demo tflite test test-slow bench lint clean install datasets $(DATA_VERBS) $(DATA_SETS)
 .NOTPARALLEL:  # preprocess comes before convert under -j, too
@@ -37,12 +38,12 @@ datasets: $(VENV)/.runtime  ## list the data sets that the next three know
 
 download: $(VENV)/.runtime  ## DATASET...: fetch data sets into DATA_DIR (data)
 preprocess: $(VENV)/.runtime  ## DATASET...: one size; WIDTH HEIGHT DWIDTH DHEIGHT START LIMIT FORCE=1
-convert: $(VENV)/.runtime  ## DATASET...: to MindRecord
+convert: $(VENV)/.runtime  ## DATASET...: to MindRecord; SUPERPIXELS=slic, grid or none
+DATA_OPTIONS = $(strip --start "$(START)" $(if $(LIMIT),--limit "$(LIMIT)") $(if $(filter-out 0,$(FORCE)),--force) \
+  $(if $(WIDTH),--width "$(WIDTH)") $(if $(HEIGHT),--height "$(HEIGHT)") $(if $(DWIDTH),--dwidth "$(DWIDTH)") \
+  $(if $(DHEIGHT),--dheight "$(DHEIGHT)") $(if $(SUPERPIXELS),--superpixels "$(SUPERPIXELS)"))
 $(DATA_VERBS):
-	$(PY) scripts/datasets.py $@ $(filter-out $(DATA_VERBS),$(MAKECMDGOALS)) --data_dir "$(DATA_DIR)" \
-	  --start "$(START)" $(if $(LIMIT),--limit "$(LIMIT)") $(if $(filter-out 0,$(FORCE)),--force) \
-	  $(if $(WIDTH),--width "$(WIDTH)") $(if $(HEIGHT),--height "$(HEIGHT)") \
-	  $(if $(DWIDTH),--dwidth "$(DWIDTH)") $(if $(DHEIGHT),--dheight "$(DHEIGHT)")
+	$(PY) scripts/datasets.py $@ $(filter-out $(DATA_VERBS),$(MAKECMDGOALS)) --data_dir "$(DATA_DIR)" $(DATA_OPTIONS)
 
 $(DATA_SETS):
 	@$(if $(filter $(DATA_VERBS),$(MAKECMDGOALS)),:,echo "make download $@, preprocess $@ or convert $@" >&2; exit 2)

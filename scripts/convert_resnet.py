@@ -9,7 +9,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from src.errors import CommandParser, UserError, run_command  # noqa: E402 - no installed package
+from src.errors import CommandParser, run_command  # noqa: E402 - no installed package
 
 _ABOUT = """\
 Write the weights of torchvision's ResNet-50 as a MindSpore checkpoint of the encoder. The classifier (fc.*)
@@ -26,22 +26,11 @@ def main(argv: list[str]) -> None:
     parser.add_argument("source", type=Path, help="torchvision's weights, .pth or .safetensors")
     parser.add_argument("target", type=Path, help="the checkpoint to write, .ckpt")
     args = parser.parse_args(argv)
-    if args.target.suffix != ".ckpt":
-        raise UserError(f"{args.target} must end in .ckpt")
 
-    from src.layers.resnet import ResNet50, set_weights
-    from src.training.checkpoints import save_network
-    from src.training.torch_files import read_state_dict
+    from src.layers.resnet import ResNet50
+    from src.training.torchvision_weights import convert
 
-    state = read_state_dict(args.source)
-    encoder = ResNet50()
-    try:
-        classifier = set_weights(encoder, state)
-    except UserError as error:
-        raise UserError(f"{args.source} cannot be converted: {error}") from None
-    save_network(encoder, args.target, prefix="")
-    left_out = f"; {', '.join(classifier)} left out (the classifier)" if classifier else ""
-    print(f"{args.target}: {len(list(encoder.get_parameters()))} parameters{left_out}")
+    print(convert(args.source, args.target, ResNet50(), "ResNet-50", "fc."))
 
 
 if __name__ == "__main__":

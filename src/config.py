@@ -49,6 +49,9 @@ class Settings(Mapping):
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
 
+    def __reduce__(self) -> tuple:
+        return Settings, (self._values, self._changed)  # the default would call __getattr__ too early
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 
@@ -315,7 +318,7 @@ def _trained_with(places: list[Path], method: str, own: Section) -> dict[str, An
         return {}
     values = {o.name: saved[o.name] for o in own.options
               if o.name in saved and not o.shorthand and not o.names_data}
-    changed = [f"{o.name} {values[o.name]}" for o in own.options
+    changed = [f"{o.name} {_shown(values[o.name])}" for o in own.options
                if o.network and o.name in values and values[o.name] != o.default]
     if changed:
         print(f"{method} as trained in {path}: {', '.join(changed)}")  # not to stderr, see load_settings
@@ -333,15 +336,19 @@ def other_network_than(settings: Settings, network: str, checkpoint: str | Path)
     Returns:
         "encoder_width 0.25 there, 1.0 here; ..."; empty where all agree, or nothing of this method tells.
     """
-    def shown(value: Any) -> Any:
-        return "not set" if value is None else value
-    saved = _saved_training(Path(checkpoint).parent / "config.yaml")
+    saved, here = _saved_training(Path(checkpoint).parent / "config.yaml"), settings.plain()
     if saved.get("method") != settings.method:
         return ""
     _, methods = load_schema()
     names = [o.name for o in methods[settings.method].options if o.network in (network, "all")]
-    return "; ".join(f"{name} {shown(saved[name])} there, {shown(settings[name])} here" for name in names
-                     if name in saved and saved[name] != settings[name])
+    return "; ".join(f"{name} {_shown(saved[name])} there, {_shown(here[name])} here" for name in names
+                     if name in saved and saved[name] != here[name])
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return "not set" if value is None else value
 
 
 def _is_shorthand(options: Mapping[str, Option], name: str) -> bool:

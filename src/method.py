@@ -27,6 +27,8 @@ from src.visualize import panel
 if TYPE_CHECKING:
     from mindspore import nn
 
+    from src.datasets.record_rows import Rows
+
 # A sixth method is one new folder, one row here and one section in default_config.yaml.
 _METHODS = {
     "depthnet": "src.depthnet.method:DepthNet",
@@ -175,6 +177,17 @@ class Method(ABC):
             UserError: there is none.
         """
         raise UserError(f"{self.name} has no calibration samples")
+
+    def record_rows(self, part: str) -> Rows:
+        """Return the rows of a record of the training or the test set, which then serves as `data_url`.
+
+        Args:
+            part: "train" or "test".
+
+        Raises:
+            UserError: the data cannot be read, are a record already, or the method reads none.
+        """
+        raise UserError(f"{self.name} reads no records; its data stay files")
 
     # Settings that, where given, say that there is a validation set: a fault in it then ends training.
     validation_settings: tuple[str, ...] = ("val_list",)

@@ -28,7 +28,8 @@ from src.datasets.mindrecord import Records, shards_of
 from src.datasets.nyu_labelled import NyuLabelled
 from src.datasets.pair_sets import open_pairs
 from src.datasets.synthetic.__main__ import main as synthetic
-from src.errors import run_command
+from src.dcnf.data_loader import DividedPairs, divide
+from src.errors import UserError, run_command
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -138,6 +139,8 @@ def test_makes_plan():
         f'{base} convert nyu --data_dir "/d" --start "2" --limit "5" --force')
     assert plan("preprocess", "nyu", "FORCE=0", "WIDTH=8", "HEIGHT=6") == [
         f'{base} preprocess nyu --data_dir "data" --start "0" --width "8" --height "6"']
+    assert plan("convert", "nyu", "SUPERPIXELS=grid") == [
+        f'{base} convert nyu --data_dir "data" --start "0" --superpixels "grid"']
     installs = run_make("-n", "install", "VENV=no/venv")
     assert "pip install" in installs.stdout and "-r requirements.txt" in installs.stdout
 
@@ -207,16 +210,64 @@ def test_damaged_samples_and_files_without_partner_are_told(data_dir, capsys):
     assert re.search(r"left out: Train400Depth/depth_sph_corr-.*\.mat has no partner", err)
 
 
-def test_records_may_have_further_columns(data_dir):
-    """How superpixels come into a record: computed once, when it is made."""
+@pytest.fixture
+def prepared(data_dir) -> Path:
+    """A DATA_DIR with nyu preprocessed."""
     assert run("preprocess", "nyu", "--data_dir", data_dir, "--workers", 1) == 0
-    args = command._arguments(["convert", "nyu", "--data_dir", str(data_dir), "--workers=1", "--shards=2"])
-    command.convert_set("nyu", args, further=lambda rgb: {"labels": (rgb[..., 0] // 8).astype(np.uint16)})
-    records = Records(data_dir / "nyu/test.mindrecord")
-    assert len(shards_of(records.path)) == 2
-    row = records.read(1)
-    np.testing.assert_array_equal(row["labels"], row["rgb"][..., 0] // 8)
-    assert row["labels"].dtype == np.uint16
+    return data_dir
+
+
+def divided(data_dir: Path, *argv: object) -> DividedPairs:
+    """The test set as dcnf reads it under the settings of a command line."""
+    settings = load_settings("train", "", ["--method", "dcnf", "--data_url", str(data_dir / "nyu"),
+                                           *map(str, argv)])
+    return DividedPairs(open_pairs(settings, "test"), settings)
+
+
+@pytest.mark.parametrize("argv", [(), ("--preset", "cpu"), ("--preset", "seed"),
+                                  ("--superpixels", "grid", "--block_px", 12),
+                                  ("--num_superpixels", 30, "--slic_regularizer", 0.5, "--max_edge_px", 48)])
+def test_superpixels_are_stored_as_training_wants_them(prepared, monkeypatch, argv):
+    """The same settings, given to convert and to train.py, and nothing is divided when it is read."""
+    settings = divided(prepared, "--data_url", source(prepared), *argv).settings
+    unstored = [divide(rgb, settings) for rgb in pictures(prepared)]
+    assert run("convert", "nyu", "--data_dir", prepared, "--workers", 1, "--shards", 2, *argv) == 0
+    pairs = divided(prepared, *argv)
+    monkeypatch.setattr("src.dcnf.data_loader.divide", None)
+    for i, expected in enumerate(unstored):
+        for values, found in zip(expected, pairs.read(i)[0], strict=True):
+            assert values.dtype == found.dtype
+            np.testing.assert_array_equal(found, values)
+    with pytest.raises(UserError, match="holds superpixels made with .* convert it again"):
+        divided(prepared, *argv, "--max_edge_px", 33)
+
+
+def source(data_dir: Path) -> Path:
+    return data_dir / "nyu/unpacked/nyu_depth_v2_labeled.mat"
+
+
+def pictures(data_dir: Path) -> list[np.ndarray]:
+    frames = NyuLabelled(source(data_dir), "test")
+    return [frames.read(i)[0] for i in range(len(frames))]
+
+
+def test_records_without_superpixels_are_divided_when_read(prepared, capsys):
+    assert run("convert", "nyu", "--data_dir", prepared, "--workers", 1, "--superpixels", "none") == 0
+    assert Records(prepared / "nyu/test.mindrecord").columns == ("depth_mm", "rgb")
+    pairs = divided(prepared)
+    expected = divide(pictures(prepared)[1], pairs.settings)
+    np.testing.assert_array_equal(pairs.read(1)[0].labels, expected.labels)
+
+
+def test_superpixels_that_are_not_possible_are_refused(prepared, capsys):
+    def told(*argv: object) -> str:
+        return refused(capsys, "convert", "nyu", "--data_dir", prepared, *argv)
+
+    assert "invalid choice: 'hexagons'" in told("--superpixels", "hexagons")
+    assert "--num_superpixels 'many' is not possible: give a whole" in told("--num_superpixels", "many")
+    assert "--num_superpixels 900 must not be above --max_superpixels 800" in told("--num_superpixels", 900)
+    assert "--preset tpu is not known to dcnf" in told("--preset", "tpu")
+    assert not shards_of(prepared / "nyu/train.mindrecord")
 
 
 def test_mistakes_are_told(data_dir, tmp_path, capsys):

@@ -15,7 +15,8 @@ from src.errors import UserError
 
 REPOSITORY = DEFAULT_CONFIG.parent
 METHODS = tuple(yaml.safe_load(DEFAULT_CONFIG.read_text(encoding="utf-8"))["methods"])
-PAGES = ("README.md", "README_CN.md", "docs/mobile.md", *(f"docs/{method}.md" for method in METHODS))
+PAGES = ("README.md", "README_CN.md", "docs/mobile.md", "docs/datasets.md",
+         *(f"docs/{method}.md" for method in METHODS))
 PROGRAMS = "train|eval|export|preprocess|postprocess|infer"
 COMMAND = re.compile(rf"^(?:\w+=\S+ )*python ({PROGRAMS})\.py (.*)$", re.MULTILINE)
 POSITIONALS = {"infer": {"input": "", "model": ""}}

@@ -200,6 +200,7 @@ def write_records(path: str | Path, names: Sequence[str], row: Callable[[int], R
                 file.unlink()
                 file.with_name(f"{file.name}.db").unlink(missing_ok=True)
             for file in sorted(Path(folder).iterdir()):
+                file.chmod(0o644)  # MindSpore's writer lets nobody else read them
                 file.replace(path.parent / file.name)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}; check the folder and the free "

@@ -9,9 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from src.config import Settings
-from src.datasets.mindrecord import Records, is_record
 from src.datasets.pairs import listed_pairs, nyu_test, nyu_train
-from src.datasets.record_sets import RecordPairs, find_record
+from src.datasets.record_sets import RecordPairs, open_record
 
 
 class PairSet(Protocol):
@@ -41,12 +40,11 @@ def open_pairs(settings: Settings, part: str) -> PairSet:
         UserError: there are no data, or they are damaged.
     """
     s = settings
+    records = open_record(s, part)
+    if records:
+        return RecordPairs(records)
     if s.data_list:
-        return (RecordPairs(Records(s.data_list)) if is_record(s.data_list)
-                else listed_pairs(s.data_list, s.depth_scale))
-    record = find_record(s.data_url, part)
-    if record:
-        return RecordPairs(Records(record))
+        return listed_pairs(s.data_list, s.depth_scale)
     if s.data_url.endswith(".mat"):
         from src.datasets.nyu_labelled import NyuLabelled  # HDF5 is not needed elsewhere
 

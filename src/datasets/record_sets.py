@@ -3,29 +3,47 @@
 """Sets of samples kept as MindRecord: what a row holds of each kind, and the set that reads it back.
 
     pairs       rgb, depth                              `Pairs`, `NyuLabelled`, `LaserPairs`
-    stereo      left_rgb, right_rgb, left_depth, right_depth, left_camera, right_camera, baseline_m
+    stereo      left_rgb, right_rgb, left_camera, right_camera, baseline_m, and left_depth, right_depth where
+                there is ground truth
     panoramas   rgb, depth, pose where it is known, and these as second_rgb ... of pairs
 
 A depth is kept as `depth_mm`, uint16 millimetres in a PNG, or as `depth_m`, float32 metres; the names of the
 columns say which. Cameras are fx, fy, cx, cy, width and height in pixels. Rows may have further columns
-(`Records.read`).
+(`Records.read`). DDRNet's frames are in `src.ddrnet.frame_records`; `record_rows` makes rows of files.
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
 
+from src.config import Settings
 from src.datasets.mindrecord import Records, is_record, shards_of
-from src.datasets.panorama import Panorama, PanoramaList, nearest
+from src.datasets.panorama import Panorama, nearest
 from src.datasets.stereo import StereoFrame
 from src.errors import UserError
 from src.geometry.pinhole import Intrinsics
 
 _MM = 1000
 _MAX_MM = 65535
+
+
+def open_record(settings: Settings, part: str, own_list: str | None = None) -> Records | None:
+    """Open the record that the settings name; None where they name files.
+
+    Args:
+        settings: `data_list` or `data_url` is a record (or one of its shards), or `data_url` a folder with
+            `train.mindrecord` and `test.mindrecord`.
+        part: "train" or "test".
+        own_list: what a method's own setting names instead of `data_url`'s samples of this part, if it does.
+    """
+    given = settings.data_list or own_list
+    if given:
+        return Records(given) if is_record(given) else None
+    record = find_record(settings.data_url, part)
+    return Records(record) if record else None
 
 
 def find_record(data_url: str, part: str) -> Path | None:
@@ -63,16 +81,22 @@ def depth_of(row: Mapping[str, np.ndarray], view: str = "") -> np.ndarray:
     return row[f"{view}depth_m"]
 
 
-def _column(records: Records, name: str) -> str:
-    """Return which of the depth columns the rows have."""
-    found = [f"{name}_{unit}" for unit in ("mm", "m") if f"{name}_{unit}" in records.columns]
+def depth_column(records: Records, view: str = "") -> str:
+    """Return which of the columns of a depth map the rows have.
+
+    Raises:
+        UserError: none.
+    """
+    names = [f"{view}depth_{unit}" for unit in ("mm", "m")]
+    found = [name for name in names if name in records.columns]
     if not found:
-        raise UserError(f"{records.path} has no {name}_mm and no {name}_m, only "
+        raise UserError(f"{records.path} has no {' and no '.join(names)}, only "
                         f"{', '.join(records.columns)}: it holds samples of another kind")
     return found[0]
 
 
-def _require(records: Records, *names: str) -> None:
+def require(records: Records, *names: str) -> None:
+    """Raise `UserError` where the rows lack one of these columns."""
     missing = [name for name in names if name not in records.columns]
     if missing:
         raise UserError(f"{records.path} has no {' and no '.join(missing)}, only "
@@ -92,8 +116,8 @@ class RecordPairs:
     def __init__(self, records: Records):
         self.records = records
         self.names = records.names
-        _require(records, "rgb")
-        self._columns = ("rgb", _column(records, "depth"))
+        require(records, "rgb")
+        self._columns = ("rgb", depth_column(records))
 
     def __len__(self) -> int:
         return len(self.records)
@@ -115,13 +139,24 @@ def pair_row(rgb: np.ndarray, depth_m: np.ndarray, unit: str) -> dict[str, np.nd
 
 
 class RecordStereo:
-    """Rectified pairs: a `StereoSet`."""
+    """Rectified pairs: a `StereoSet`.
 
-    def __init__(self, records: Records):
+    Args:
+        records: the rows.
+        with_truth: without it depth maps are not read, and have no reading.
+
+    Raises:
+        UserError: the record holds other samples, or none with the truth that is wanted.
+    """
+
+    def __init__(self, records: Records, with_truth: bool = True):
         self.records = records
         self.names = records.names
-        _require(records, "left_rgb", "right_rgb", "left_camera", "right_camera", "baseline_m")
-        _column(records, "left_depth")
+        self.with_truth = with_truth
+        self._columns = ["left_rgb", "right_rgb", "left_camera", "right_camera", "baseline_m"]
+        require(records, *self._columns)
+        if with_truth:
+            self._columns += [depth_column(records, view) for view in ("left_", "right_")]
 
     def __len__(self) -> int:
         return len(self.records)
@@ -132,16 +167,21 @@ class RecordStereo:
 
     def read(self, index: int) -> StereoFrame:
         """Read a pair."""
-        row = self.records.read(index)
-        return StereoFrame(row["left_rgb"], row["right_rgb"], depth_of(row, "left_"), depth_of(row, "right_"),
-                           _camera(row["left_camera"]), _camera(row["right_camera"]),
+        row = self.records.read(index, self._columns)
+        left, right = (_camera(row[f"{view}_camera"]) for view in ("left", "right"))
+        if self.with_truth:
+            depths_m = [depth_of(row, view) for view in ("left_", "right_")]
+        else:
+            depths_m = [np.zeros((left.height_px, left.width_px), np.float32)] * 2
+        return StereoFrame(row["left_rgb"], row["right_rgb"], *depths_m, left, right,
                            float(row["baseline_m"]))
 
 
-def stereo_row(frame: StereoFrame, unit: str) -> dict[str, np.ndarray]:
-    """Return the row of a rectified pair."""
-    return {"left_rgb": frame.left_rgb, "right_rgb": frame.right_rgb,
-            **depth_row(frame.left_depth_m, unit, "left_"), **depth_row(frame.right_depth_m, unit, "right_"),
+def stereo_row(frame: StereoFrame, unit: str | None) -> dict[str, np.ndarray]:
+    """Return the row of a rectified pair; `unit` None leaves its depth maps out."""
+    depths = {} if unit is None else {**depth_row(frame.left_depth_m, unit, "left_"),
+                                      **depth_row(frame.right_depth_m, unit, "right_")}
+    return {"left_rgb": frame.left_rgb, "right_rgb": frame.right_rgb, **depths,
             "left_camera": np.array(astuple(frame.left_camera)),
             "right_camera": np.array(astuple(frame.right_camera)), "baseline_m": np.array(frame.baseline_m)}
 
@@ -156,8 +196,8 @@ class RecordPanoramas:
     def __init__(self, records: Records):
         self.records = records
         self.names = records.names
-        _require(records, "rgb")
-        self._depth = _column(records, "depth")
+        require(records, "rgb")
+        self._depth = depth_column(records)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -188,11 +228,10 @@ class RecordPanoramas:
         return Panorama(row[f"{view}rgb"], depth_of(row, view), row.get(f"{view}pose"))
 
 
-def panorama_row(panoramas: PanoramaList, index: int, unit: str) -> dict[str, np.ndarray]:
-    """Return the row of a list's panorama, and of its second one where there are pairs."""
+def panorama_row(panoramas: Sequence[Panorama], unit: str) -> dict[str, np.ndarray]:
+    """Return the row of a panorama, or of two of one place."""
     row: dict[str, np.ndarray] = {}
-    for second in range(1 + panoramas.has_pair):
-        view, panorama = ("second_" if second else ""), panoramas.read(index, bool(second))
+    for view, panorama in zip(("", "second_"), panoramas):
         row |= {f"{view}rgb": panorama.rgb, **depth_row(panorama.depth_m, unit, view)}
         if panorama.camera_to_world is not None:
             row[f"{view}pose"] = panorama.camera_to_world

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from src.config import Settings
 from src.datasets.image_files import read_rgb
 from src.datasets.pair_sets import open_pairs
 from src.datasets.panorama import nearest
+from src.datasets.record_rows import Rows, pair_rows
 from src.dcnf import data_loader
 from src.dcnf.features import GAMMAS
 from src.dcnf.paint import depth_map
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from mindspore import nn
 
 _STRIDE = 16  # of the trunks
+_PATCH_PX = {False: 224, True: 100}  # that the patch networks take, by `reduced`
 _LOG_LIMIT = 10.0  # e^10 m is beyond every protocol; a diverged net must not overflow
 
 
@@ -56,6 +59,9 @@ class Dcnf(Method):
         if s.superpixels == "slic" and s.num_superpixels > s.max_superpixels:
             raise UserError(f"--num_superpixels {s.num_superpixels} must not be above --max_superpixels "
                             f"{s.max_superpixels}, the room for them")
+        if s.unary == "patches" and s.patch_px != _PATCH_PX[s.reduced]:
+            raise UserError(f"--patch_px {s.patch_px} does not fit the patch network: with --reduced "
+                            f"{str(s.reduced).lower()} give --patch_px {_PATCH_PX[s.reduced]}")
 
     @property
     def _unary_inputs(self) -> tuple[TensorSpec, ...]:
@@ -129,6 +135,11 @@ class Dcnf(Method):
     def calibration_samples(self) -> Sequence[Sample]:
         """Return the training pictures."""
         return data_loader.EvalSamples(self._pairs("train"), self.settings)
+
+    def record_rows(self, part: str) -> Rows:
+        """Return the pictures with their superpixels, and the depth."""
+        return pair_rows(open_pairs(self.settings, part),
+                         partial(data_loader.superpixel_row, settings=self.settings))
 
     def prepare(self, name: str, files: Mapping[str, Path]) -> Sample:
         """Read one picture."""

@@ -205,7 +205,7 @@ class PooledUnary(nn.Cell):
         """Predict."""
         features = self.trunk(image)
         cells = features.shape[2] * features.shape[3]
-        features = features.reshape((-1, self.trunk.channels, cells)).transpose((0, 2, 1))
+        features = features.reshape((-1, self.trunk.channels, cells)).transpose((0, 2, 1)).astype(pool.dtype)
         # shares sum to 1 already; the exporter's check of the files brings any numbers
         total = pool.sum(axis=2, keepdims=True) + _LITTLE
         pooled = ops.matmul(pool, features) / total             # (N, n, channels)

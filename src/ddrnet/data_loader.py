@@ -12,7 +12,10 @@ from src.config import Settings
 from src.datasets.csv_index import Index, read_index
 from src.datasets.depth_mask import fill_nearest
 from src.datasets.image_files import read_rgb
+from src.datasets.record_rows import Rows, of_files, rows_of
+from src.datasets.record_sets import open_record
 from src.ddrnet.frame import EDGE_JUMP, Frame, read_frame, shifted, within
+from src.ddrnet.frame_records import RecordFrames, frame_row
 from src.ddrnet.units import MM, NO_READING, to_network
 from src.errors import UserError
 from src.geometry.pinhole import back_project, normals
@@ -50,6 +53,7 @@ class Frames:
 
     def __init__(self, index: Index, settings: Settings, units_per_m: float):
         self.index = index
+        self.names = index.names
         self.settings = settings
         self.units_per_m = units_per_m
 
@@ -58,9 +62,13 @@ class Frames:
 
     def read(self, number: int) -> tuple[Frame, np.ndarray]:
         """Return a frame and its colour picture (H, W, 3) uint8."""
-        files = dict(zip(columns_of(self.settings), self.index.paths(number)))
+        files = self.files(number)
         rgb = read_rgb(files["colour"])
         return read_frame(files, rgb, self.settings, self.units_per_m), rgb
+
+    def files(self, number: int) -> dict[str, Path]:
+        """Return a frame's files by what they hold (`columns_of`)."""
+        return dict(zip(columns_of(self.settings), self.index.paths(number)))
 
 
 class TrainSamples:
@@ -70,7 +78,7 @@ class TrainSamples:
     (4,), and albedo (1, S, S) where the data have it.
     """
 
-    def __init__(self, frames: Frames):
+    def __init__(self, frames: Frames | RecordFrames):
         self.frames = frames
         self.settings = frames.settings
 
@@ -169,7 +177,7 @@ def network_inputs(frame: Frame, settings: Settings, stride: int) -> dict[str, n
 class EvalSamples:
     """Whole frames for evaluation; `truth_m` is the reference within mask and range."""
 
-    def __init__(self, frames: Frames, stride: int):
+    def __init__(self, frames: Frames | RecordFrames, stride: int):
         self.frames = frames
         self.stride = stride
 
@@ -191,9 +199,25 @@ def columns_of(settings: Settings) -> tuple[str, ...]:
             *(("albedo",) if settings.has_abd else ()))
 
 
-def open_frames(settings: Settings, index_file: str | None, default: str) -> Frames:
-    """Open the frames of `data_list` (own data, `depth_scale`), else of a CSV index in millimetres."""
+def open_frames(settings: Settings, part: str) -> Frames | RecordFrames:
+    """Open the frames of `data_list` (own data, `depth_scale`), else of a CSV index in millimetres.
+
+    Args:
+        settings: `data_list`, `index_file` (for training) or `test_index_file`, else <part>.csv in
+            `data_url`; each may be a record instead, and `data_url` one, or a folder with <part>.mindrecord.
+        part: "train" or "test".
+    """
     s = settings
+    index_file = s.index_file if part == "train" else s.test_index_file
+    records = open_record(s, part, index_file)
+    if records:
+        return RecordFrames(records, s)
     if s.data_list:
         return Frames(read_index(s.data_list, columns_of(s), s.aux_type), s, s.depth_scale)
-    return Frames(read_index(index_file or Path(s.data_url) / default, columns_of(s), s.aux_type), s, MM)
+    path = index_file or Path(s.data_url) / f"{part}.csv"
+    return Frames(read_index(path, columns_of(s), s.aux_type), s, MM)
+
+
+def record_rows(settings: Settings, part: str) -> Rows:
+    """Return the rows of a record of the frames that the settings name."""
+    return rows_of(of_files(open_frames(settings, part)), frame_row)

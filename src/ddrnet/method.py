@@ -14,6 +14,7 @@ from src.config import Settings
 from src.datasets.csv_index import check_kind
 from src.datasets.depth_mask import fill_holes
 from src.datasets.image_files import read_rgb
+from src.datasets.record_rows import Rows
 from src.ddrnet import data_loader
 from src.ddrnet.figures import depth_figures
 from src.ddrnet.frame import depth_camera, read_frame, within
@@ -125,18 +126,22 @@ class DDRNet(Method):
         if s.image_size % self.stride:
             raise UserError(f"--image_size {s.image_size} must be a multiple of {self.stride}, which is what "
                             f"--dnnet {s.dnnet} and --dtnet {s.dtnet} take")
-        return data_loader.TrainSamples(data_loader.open_frames(s, s.index_file, "train.csv"))
+        return data_loader.TrainSamples(data_loader.open_frames(s, "train"))
 
     def eval_samples(self) -> Sequence[Sample]:
         """Return the test frames, whole."""
         s = self.settings
-        frames = data_loader.open_frames(s, s.test_index_file, "test.csv")
+        frames = data_loader.open_frames(s, "test")
         return data_loader.EvalSamples(frames, self.stride)
 
     def calibration_samples(self) -> Sequence[Sample]:
         """Return the training frames, whole."""
-        frames = data_loader.open_frames(self.settings, self.settings.index_file, "train.csv")
+        frames = data_loader.open_frames(self.settings, "train")
         return data_loader.EvalSamples(frames, self.stride)
+
+    def record_rows(self, part: str) -> Rows:
+        """Return the frames, whole."""
+        return data_loader.record_rows(self.settings, part)
 
     @property
     def infer_files(self) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from src.datasets.image_files import read_rgb
+from src.datasets.pair_sets import open_pairs
+from src.datasets.record_rows import Rows, pair_rows
 from src.depthnet import data_loader
 from src.graph import Graph, Model, TensorSpec, Wire
 from src.method import Method, ParamGroup, Sample, Stage
@@ -81,6 +83,10 @@ class DepthNet(Method):
     def calibration_samples(self) -> Sequence[Sample]:
         """Return the training pairs."""
         return data_loader.EvalSamples(data_loader.train_pairs(self.settings), self.settings.fit)
+
+    def record_rows(self, part: str) -> Rows:
+        """Return the pairs."""
+        return pair_rows(open_pairs(self.settings, part))
 
     def prepare(self, name: str, files: Mapping[str, Path]) -> Sample:
         """Read one picture."""

@@ -148,8 +148,15 @@ def torchvision_name(name: str) -> str:
     return f"{cell}.{_TORCH_SUFFIXES.get(parameter, parameter)}"
 
 
-def set_weights(encoder: ResNet50, state: Mapping[str, np.ndarray]) -> list[str]:
+def set_weights(encoder: nn.Cell, state: Mapping[str, np.ndarray], network: str = "ResNet-50",
+                classifier: str = "fc.") -> list[str]:
     """Set an encoder's parameters to those of a torchvision state dict.
+
+    Args:
+        encoder: names its parameters as torchvision does (`torchvision_name`).
+        state: the tensors by name.
+        network: what torchvision's network is called, for messages.
+        classifier: what the names of the classifier's tensors begin with.
 
     Returns:
         the names of the classifier's tensors, which have no place in the encoder.
@@ -158,20 +165,20 @@ def set_weights(encoder: ResNet50, state: Mapping[str, np.ndarray]) -> list[str]
         UserError: a tensor is missing, unknown or of another shape; then the encoder is unchanged.
     """
     parameters = {torchvision_name(p.name): p for p in encoder.get_parameters()}
-    classifier = [name for name in state if name.startswith("fc.")]
+    left_out = [name for name in state if name.startswith(classifier)]
     missing = [name for name in parameters if name not in state]
     unknown = [name for name in state
-               if name not in (*parameters, *classifier) and not name.endswith(".num_batches_tracked")]
+               if name not in (*parameters, *left_out) and not name.endswith(".num_batches_tracked")]
     if missing or unknown:
         found = [f"{len(names)} {what} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
                  for names, what in ((missing, "tensors missing"), (unknown, "unknown")) if names]
-        raise UserError(f"it is no ResNet-50 of torchvision: {', '.join(found)}")
+        raise UserError(f"it is no {network} of torchvision: {', '.join(found)}")
     for name, parameter in parameters.items():
         if state[name].shape != parameter.shape:
-            raise UserError(f"it is no ResNet-50 of torchvision: {name} is {state[name].shape}, not "
+            raise UserError(f"it is no {network} of torchvision: {name} is {state[name].shape}, not "
                             f"{parameter.shape}")
         if state[name].dtype.kind != "f":
             raise UserError(f"{name} is {state[name].dtype}, not floating point")
     for name, parameter in parameters.items():
         parameter.set_data(Tensor(state[name], parameter.dtype))
-    return classifier
+    return left_out

@@ -13,6 +13,8 @@ from src.datasets.augment import scale_colors, to_chw
 from src.datasets.image_files import LUMA
 from src.datasets.kitti.frame_lists import read_frame_list
 from src.datasets.kitti.raw import open_frames, split_by_drive
+from src.datasets.record_rows import Rows, stereo_rows
+from src.datasets.record_sets import RecordStereo, open_record
 from src.datasets.sparse import pool_valid
 from src.datasets.stereo import StereoFrame, StereoSet
 from src.datasets.stereo_list import listed_stereo
@@ -130,6 +132,8 @@ class EvalSamples:
 def open_train(settings: Settings, with_truth: bool) -> StereoSet:
     """Open the training pairs: `data_list`, else those of `train_list`, else all drives but those held out.
 
+    `data_list` or `data_url` may be a record, or `data_url` the folder of train.mindrecord.
+
     Args:
         settings: where the data are.
         with_truth: whether the stage needs ground truth; frames without it serve as well otherwise.
@@ -138,12 +142,25 @@ def open_train(settings: Settings, with_truth: bool) -> StereoSet:
 
 
 def open_eval(settings: Settings) -> EvalSamples:
-    """Open the evaluation pairs: `data_list`, else those of `test_list`, else the drives held out."""
+    """Open the evaluation pairs: `data_list`, else those of `test_list`, else the drives held out.
+
+    `data_list` or `data_url` may be a record, or `data_url` the folder of test.mindrecord.
+    """
     return EvalSamples(_open(settings, _ground_truth(settings), held_out=True), settings)
 
 
+def record_rows(settings: Settings, part: str) -> Rows:
+    """Return the rows of a record of the pairs, without depth maps where `ground_truth` says "none"."""
+    with_truth = settings.ground_truth != "none"
+    truth = _ground_truth(settings) if with_truth else "none"
+    return stereo_rows(_open(settings, truth, held_out=part == "test"), with_truth)
+
+
 def _open(settings: Settings, truth: str, held_out: bool) -> StereoSet:
-    s = settings
+    s, part = settings, "test" if held_out else "train"
+    records = open_record(s, part, own_list=s[f"{part}_list"])
+    if records:
+        return RecordStereo(records, with_truth=truth != "none")
     if s.data_list:
         return listed_stereo(s.data_list, s, with_truth=truth != "none")
     frame_list = _frame_list(s, held_out)

@@ -14,6 +14,7 @@ import numpy as np
 from src.config import Settings
 from src.datasets.augment import to_chw
 from src.datasets.image_files import read_rgb
+from src.datasets.record_rows import Rows
 from src.datasets.sparse import pool_valid
 from src.errors import UserError
 from src.geometry.pinhole import Intrinsics
@@ -101,6 +102,10 @@ class MergeDepth(Method):
         """Return the training pairs."""
         frames = data_loader.open_train(self.settings, with_truth=False)
         return data_loader.EvalSamples(frames, self.settings)
+
+    def record_rows(self, part: str) -> Rows:
+        """Return the pairs, with their ground truth unless `ground_truth` is "none"."""
+        return data_loader.record_rows(self.settings, part)
 
     def validation_samples(self) -> Sequence[Sample] | None:
         """Return own pairs beside own data, else KITTI's frames of `--val_list` or those to evaluate."""

@@ -11,6 +11,7 @@ import numpy as np
 from src.config import Settings
 from src.datasets.augment import scale_colors, to_chw
 from src.datasets.panorama import Panorama, PanoramaList, read_panoramas
+from src.datasets.record_sets import RecordPanoramas, open_record
 from src.errors import UserError
 from src.geometry.matches import relative_pose
 from src.geometry.sphere import yaw_matrix
@@ -75,7 +76,7 @@ class TrainSamples:
         pairs: whether the samples are pairs.
     """
 
-    def __init__(self, panoramas: PanoramaList, settings: Settings, pairs: bool):
+    def __init__(self, panoramas: PanoramaList | RecordPanoramas, settings: Settings, pairs: bool):
         self.panoramas = panoramas
         self.settings = settings
         self.pairs = pairs
@@ -121,7 +122,7 @@ class TrainSamples:
 class EvalSamples:
     """Panoramas for evaluation, at the size of their depth maps: nothing is measured that was made up."""
 
-    def __init__(self, panoramas: PanoramaList, settings: Settings):
+    def __init__(self, panoramas: PanoramaList | RecordPanoramas, settings: Settings):
         self.panoramas = panoramas
         self.settings = settings
 
@@ -136,17 +137,28 @@ class EvalSamples:
         return Sample(self.panoramas.names[index], {"image": image}, rgb, panorama.depth_m)
 
 
-def open_panoramas(settings: Settings, part: str, pairs: bool = False) -> PanoramaList:
+def open_panoramas(settings: Settings, part: str, pairs: bool = False) -> PanoramaList | RecordPanoramas:
     """Open a list: `data_list`, else `<part>_list`, else `data_url`/<part>.csv, or <part>_pairs.csv.
 
     Args:
-        settings: where the lists are.
+        settings: where the lists are. Each may be a record instead, and `data_url` one, or a folder with
+            <part>.mindrecord.
         part: "train" or "test".
         pairs: whether each row must name two panoramas with their poses.
 
     Raises:
         UserError: there is none, it is damaged, or it has no pairs where they are needed.
     """
+    records = open_record(settings, part, settings[f"{part}_list"])
+    path = records.path if records else _list_path(settings, part, pairs)
+    panoramas = RecordPanoramas(records) if records else read_panoramas(path, settings.depth_scale)
+    if pairs and not panoramas.has_pair:
+        raise UserError(f"{path} names single panoramas, but two views are trained together (the sixth of "
+                        "--rate, or stage pose): scripts/generate_csv.py --pairs makes lists of pairs")
+    return panoramas
+
+
+def _list_path(settings: Settings, part: str, pairs: bool) -> Path:
     given = settings.data_list or settings[f"{part}_list"]
     path = Path(given or Path(settings.data_url) / f"{part}{'_pairs' if pairs else ''}.csv")
     if not given and not path.is_file():
@@ -154,8 +166,4 @@ def open_panoramas(settings: Settings, part: str, pairs: bool = False) -> Panora
                   f"{settings.data_url}{' --pairs' if pairs else ''}"
         raise UserError(f"{path} does not exist: name the list with --{part}_list; `{command}` writes lists "
                         "for training and validation")
-    panoramas = read_panoramas(path, settings.depth_scale)
-    if pairs and not panoramas.has_pair:
-        raise UserError(f"{path} names single panoramas, but two views are trained together (the sixth of "
-                        "--rate, or stage pose): scripts/generate_csv.py --pairs makes lists of pairs")
-    return panoramas
+    return path

@@ -15,6 +15,7 @@ from src.datasets.augment import to_chw
 from src.datasets.csv_index import read_rows
 from src.datasets.image_files import read_rgb
 from src.datasets.panorama import Panorama, nearest, read_files
+from src.datasets.record_rows import Rows, panorama_rows
 from src.errors import UserError
 from src.geometry import sphere
 from src.geometry.pinhole import Intrinsics
@@ -98,6 +99,11 @@ class PanoDepth(Method):
     def calibration_samples(self) -> Sequence[Sample]:
         """Return the training panoramas."""
         return data_loader.EvalSamples(data_loader.open_panoramas(self.settings, "train"), self.settings)
+
+    def record_rows(self, part: str) -> Rows:
+        """Return the panoramas; for a training with two views pairs of them."""
+        pairs = part == "train" and (self._two_views or "pose" in self.settings.stages)
+        return panorama_rows(data_loader.open_panoramas(self.settings, part, pairs))
 
     def validation_samples(self) -> Sequence[Sample] | None:
         """Return the panoramas of `--val_list`, of valid.csv in `data_url`, or else those to evaluate."""

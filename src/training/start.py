@@ -48,7 +48,7 @@ def load_start(settings: Settings, networks: Mapping[str, nn.Cell]) -> Start:
         start.notes.append(f"{name} starts from {path}")
     for (name, part), path in sorted(pre_trained.items()):  # a whole network comes before its parts
         target = f"{name}.{part}" if part else name
-        cell = _parts(networks[name])[part] if part else networks[name]
+        cell = _part(networks, name, part) if part else networks[name]
         if not part and not settings.allow_partial:
             _refuse_another(settings, name, path)
         skipped = load_network(cell, path, f"{target}.", settings.allow_partial)
@@ -73,9 +73,20 @@ def _refuse_another(settings: Settings, name: str, path: str | Path) -> None:
                         "for example the same --preset")
 
 
-def _parts(network: nn.Cell) -> dict[str, nn.Cell]:
-    """Return the cells right below a network that hold parameters."""
-    return {name: cell for name, cell in network.name_cells().items() if list(cell.get_parameters())}
+def _part(networks: Mapping[str, nn.Cell], name: str, part: str) -> nn.Cell:
+    """Return a part of a network ("encoder"), or a part of that ("unary.trunk").
+
+    Raises:
+        UserError: there is none.
+    """
+    cell, where = networks[name], name
+    for step in part.split("."):
+        parts = {own: child for own, child in cell.name_cells().items() if list(child.get_parameters())}
+        if step not in parts:
+            raise UserError(f"--pre_trained {name}.{part}: {where} has no part {step}; its parts are "
+                            f"{', '.join(parts) or 'none'}")
+        cell, where = parts[step], f"{where}.{step}"
+    return cell
 
 
 def _pre_trained_paths(settings: Settings, networks: Mapping[str, nn.Cell]) -> dict[tuple[str, str], str]:
@@ -88,9 +99,8 @@ def _pre_trained_paths(settings: Settings, networks: Mapping[str, nn.Cell]) -> d
         name, dot, part = target.partition(".")
         if name not in networks:
             raise UserError(f"--pre_trained {entry}: {name} is none of {', '.join(networks)}")
-        if dot and part not in _parts(networks[name]):
-            raise UserError(f"--pre_trained {entry}: {name} has no part {part}; its parts are "
-                            f"{', '.join(_parts(networks[name]))}")
+        if dot:
+            _part(networks, name, part)
         table[name, part] = path
     return table
 

@@ -3,7 +3,6 @@
 """Sets read back from records: equal to those read from files, for pairs, stereo pairs and panoramas."""
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from src.datasets.mindrecord import Records, write_records
 from src.datasets.pair_sets import open_pairs
 from src.datasets.pairs import nyu_test
 from src.datasets.panorama import read_panoramas, write_panoramas
+from src.datasets.record_rows import exact_unit, panorama_rows
 from src.datasets.record_sets import (
     RecordPairs,
     RecordPanoramas,
@@ -23,7 +23,6 @@ from src.datasets.record_sets import (
     depth_row,
     find_record,
     pair_row,
-    panorama_row,
     stereo_row,
 )
 from src.datasets.stereo import StereoFrame
@@ -118,6 +117,12 @@ def test_depth_keeps_its_metres(unit):
         assert np.abs(off_m).max() < 1e-5
 
 
+def test_only_pngs_of_millimetres_are_kept_in_millimetres():
+    assert exact_unit(["a.png", "b.png"], 1000.0) == "mm"
+    for files, units_per_m in ((["a.png", "b.npy"], 1000.0), (["a.exr"], 1000.0), (["a.png"], 256.0)):
+        assert exact_unit(files, units_per_m) == "m"
+
+
 def test_depth_beyond_16_bits_is_refused():
     far_m = np.array([[65.6]], np.float32)
     assert "a depth of 65.6 m does not fit" in refusal(depth_row, far_m, "mm")
@@ -148,6 +153,13 @@ def test_stereo_pairs(tmp_path):
         for name, values in frame._asdict().items():
             np.testing.assert_array_equal(getattr(found, name), values)
         assert found.left_depth_m.dtype == np.float32 and isinstance(found.right_camera, Intrinsics)
+    without = RecordStereo(Records(path), with_truth=False).read(1)
+    assert without.left_depth_m.shape == without.right_depth_m.shape == (37, 124)
+    assert not without.left_depth_m.any() and not without.right_depth_m.any()
+    np.testing.assert_array_equal(without.right_rgb, frames[1].right_rgb)
+    write_records(path, ["a"], lambda index: stereo_row(frames[0], None), force=True)
+    assert RecordStereo(Records(path), with_truth=False).read(0).baseline_m == 0.53715
+    assert "has no left_depth_mm and no left_depth_m" in refusal(RecordStereo, Records(path))
 
 
 def pose(x_m: float) -> np.ndarray:
@@ -176,7 +188,7 @@ def panoramas(tmp_path):
 def test_panoramas(panoramas, tmp_path, columns):
     listed = panoramas(columns)
     path = tmp_path / "p.mindrecord"
-    write_records(path, listed.names, partial(panorama_row, listed, unit="mm"))
+    write_records(path, *panorama_rows(listed))
     records = RecordPanoramas(Records(path))
     assert records.has_pose == listed.has_pose == (columns > 2)
     assert records.has_pair == listed.has_pair == (columns > 3)

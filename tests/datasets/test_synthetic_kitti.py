@@ -269,7 +269,7 @@ def test_each_layout_has_a_size_of_its_own(tmp_path, monkeypatch):
     assert command.main(["--layout", "kitti", "--output_dir", str(tmp_path), "--width", "640"]) == 0
     sizes = [(settings.layout, settings.width, settings.height) for settings in asked]
     assert sizes == [("nyu", 640, 480), ("ddrnet", 640, 480), ("kitti", 1242, 375), ("panorama", 512, 256),
-                     ("kitti", 640, 375)]
+                     ("make3d", 426, 568), ("nyu_mat", 640, 480), ("kitti", 640, 375)]
 
 
 def test_more_drives_than_numbers_are_refused(tmp_path, capsys):

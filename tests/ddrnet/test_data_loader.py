@@ -212,7 +212,7 @@ def test_samples_are_a_function_of_seed_epoch_and_index(tmp_path):
     folder = write_ddrnet(tmp_path, train=8)
     settings = settings_of("--data_url", folder, "--image_size", 32, "--rand_scale", "true",
                            "--rand_brightness", "true")
-    samples = TrainSamples(open_frames(settings, None, "train.csv"))
+    samples = TrainSamples(open_frames(settings, "train"))
 
     def columns(batch_size, workers, rank, ranks):
         loader = TrainLoader(samples, batch_size, 7, workers, rank, ranks)
@@ -243,7 +243,7 @@ def test_an_index_with_and_without_mask_and_albedo(folder, mask, albedo):
     name = "train" + ("" if mask == "true" else "_bare") + ("_albedo" if albedo == "true" else "")
     settings = settings_of("--index_file", folder / f"{name}.csv", "--image_size", SIDE,
                            "--has_mask", mask, "--has_abd", albedo)
-    frames = open_frames(settings, settings.index_file, "absent.csv")
+    frames = open_frames(settings, "train")
     assert len(frames) == 3
     frame, rgb = frames.read(1)
     files = pictures(96, 64, 2)
