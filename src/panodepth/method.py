@@ -97,8 +97,9 @@ class PanoDepth(Method):
     def train_samples(self, stage: str) -> data_loader.TrainSamples:
         """Return the training panoramas, or pairs of them."""
         pairs = self._two_views or stage == "pose"
-        return data_loader.TrainSamples(data_loader.open_panoramas(self.settings, "train", pairs),
-                                        self.settings, pairs)
+        panoramas = data_loader.open_panoramas(self.settings, "train", pairs)
+        data_loader.check_scale(panoramas, self.settings)
+        return data_loader.TrainSamples(panoramas, self.settings, pairs)
 
     def eval_samples(self) -> Sequence[Sample]:
         """Return the test panoramas; of pairs the first ones."""
@@ -183,5 +184,8 @@ class PanoDepth(Method):
         return view.rgb, view.depth_m, self.truth_at_network(maps["pano:depth"])
 
     def own_figures(self, result: str, depth_m: np.ndarray, sample: Sample) -> dict[str, tuple[float, float]]:
-        """Return the mean angle between normals."""
-        return normal_figures(depth_m, sample.truth_m)
+        """Return the mean angle between normals, at the network's size.
+
+        In larger maps the steps of stored depth stand closer to each other and drown the surface.
+        """
+        return normal_figures(self.truth_at_network(depth_m), self.truth_at_network(sample.truth_m))
