@@ -87,7 +87,7 @@ def _speed(data: Path, scratch: Path) -> dict[str, float]:
 
     full = scratch / "full_size"
     shutil.copytree(scratch / "mobile/Ckpt", full / "Ckpt", dirs_exist_ok=True)
-    run_python("export.py", "--train_url", full, "--data_url", data, *_FULL_SIZE,
+    run_python("export.py", "--method", "panodepth", "--train_url", full, "--data_url", data, *_FULL_SIZE,
                "--file_format", "ONNX,INT8")
     sessions = {name: onnxruntime.InferenceSession(full / folder / "FinalPanoNet.onnx",
                                                    providers=["CPUExecutionProvider"])

@@ -56,28 +56,32 @@ def convert_networks(method: Method) -> Iterator[str]:
     chosen = _chosen(method)
     part = graph.upto(graph.results_of(graph.models_of(tuple(chosen))))
     runners = {name: onnx_runner(_source(method, model)) for name, model in part.networks.items()}
-    readers = _calibration(method, part)
+    readers, why_none = _calibration(method, part)
     root = Path(s.train_url)
     for name, model in chosen.items():
         calibrate = bool(readers) and name in part.networks
         samples = list(reaching(part, runners, name, readers)) if calibrate else _random(method, model)
         yield from convert(_source(method, model), model, samples, calibrate, root, s.tolerance)
         if not calibrate:
-            yield f"{model.file}: no int8 file without pictures to calibrate it on"
+            yield f"{model.file}: no int8 file, {why_none}"
         for kind in (FLOAT32, SAVED_MODEL, *[INT8] * calibrate):
             s.write(root / kind / "config.yaml")
 
 
-def _calibration(method: Method, part: Graph) -> list[Reader]:
-    """Return what reads the samples that make depth; none where there are neither own ones nor others."""
+def _calibration(method: Method, part: Graph) -> tuple[list[Reader], str]:
+    """Return what reads the samples that make depth, and why there are none where there are none.
+
+    Raises:
+        UserError: samples that the settings name cannot be read.
+    """
     if not part.results:
-        return []
+        return [], "it makes no depth"
     try:
-        return calibration_readers(method, part)[0]
-    except UserError:
-        if method.settings.calibration_list:
+        return calibration_readers(method, part)[0], "it makes no depth"
+    except UserError as error:
+        if method.settings.calibration_list or method.settings.given("data_url"):
             raise
-        return []
+        return [], f"{error}"
 
 
 def _source(method: Method, model: Model) -> Path:

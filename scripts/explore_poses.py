@@ -13,7 +13,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 from src.datasets.posed import INDOOR_FPS, LAYOUTS, PosedSet, read_posed  # noqa: E402 - no installed package
 from src.datasets.posed_statistics import all_poses, sample_depth, summary  # noqa: E402
-from src.errors import UserError, run_command  # noqa: E402
+from src.errors import CommandParser, UserError, run_command  # noqa: E402
 from src.files import atomic_path, write_json  # noqa: E402
 from src.geometry.trajectory import UP_AXES, up_axis  # noqa: E402
 
@@ -43,11 +43,6 @@ _EXAMPLES = """\
 examples:
   python scripts/explore_poses.py panoramas
   python scripts/explore_poses.py rgbd_dataset_freiburg1_desk --layout tum --limit 50"""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UserError(f"{message} (see --help)")
 
 
 def _above_zero(kind: type) -> Callable[[str], float]:
@@ -112,8 +107,7 @@ def _spread(values: dict[str, float], unit: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser("python scripts/explore_poses.py", description=_ABOUT, epilog=_EXAMPLES,
-                     formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser = CommandParser("python scripts/explore_poses.py", _ABOUT, _EXAMPLES)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the set")
     parser.add_argument("--layout", choices=("auto", *LAYOUTS), default="auto",
                         help="how its files lie, see above (default: auto, by what is there)")

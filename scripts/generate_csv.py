@@ -8,6 +8,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ sys.path.insert(0, str(REPOSITORY))
 from src.datasets.csv_index import read_rows  # noqa: E402 - no installed package
 from src.datasets.image_files import read_header  # noqa: E402
 from src.datasets.panorama import Row, problems, report, write_panoramas  # noqa: E402
-from src.datasets.panorama_files import read_distance  # noqa: E402
+from src.datasets.panorama_files import read_distance, read_pose  # noqa: E402
 from src.datasets.panorama_pairs import pair_up, read_seen  # noqa: E402
 from src.datasets.panorama_sets import (  # noqa: E402
     SETS,
@@ -29,7 +30,7 @@ from src.datasets.panorama_sets import (  # noqa: E402
     set_of,
     split_by_place,
 )
-from src.errors import UserError, run_command  # noqa: E402
+from src.errors import CommandParser, UserError, run_command  # noqa: E402
 
 _LISTS = ("train", "valid", "train_pairs", "valid_pairs")
 _OWN = ("image_files", "depth_files", "pose_files")
@@ -50,18 +51,13 @@ layouts, below DATA_DIR:
 Depth is the distance along the ray: a 16-bit PNG with a scale (0 and 65535 = no reading), or an .exr in
 metres. All files are checked by their headers before anything is written; earlier lists of these
 names are replaced. A row is image,depth or image,depth,pose, relative to the list. Places of
-DATA_DIR/test.csv, where there is one, are left out."""
+DATA_DIR/test.csv, where there is one, are left out. Files may end in capitals, as .JPG."""
 _EXAMPLES = """\
 examples:
   python scripts/generate_csv.py panoramas --layout seed
   python scripts/generate_csv.py Stanford2D3D --layout stanford2d3d --output_dir lists --pairs
   python scripts/generate_csv.py scans --layout own --image_files "{place}/rgb/{name}.jpg" \\
       --depth_files "{place}/range/{name}.png" --depth_scale 512"""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        raise UserError(f"{message} (see --help)")
 
 
 def _number(low: float, high: float) -> Callable[[str], float]:
@@ -89,18 +85,20 @@ def _held_out(root: Path, views: Sequence[View], listed: Path | None) -> set[str
         return set()
     path = listed or root / "test.csv"
     files = {(path.parent / field).resolve() for _, row in read_rows(path) for field in row}
-    places = {view.place for view in views if (root / view.row[0]).resolve() in files}
-    if listed and not places:
-        raise UserError(f"--without {listed} names no picture of {root}; give a list of panoramas in there")
+    # Any file of a panorama: the list may name its picture at another size.
+    places = {view.place for view in views if any((root / file).resolve() in files for file in view.row)}
+    if not places:
+        raise UserError(f"{path} names no file of the panoramas in {root}, so it holds no place out; give a "
+                        "list that does by --without, or correct or remove this one")
     return places
 
 
 def _check(root: Path, views: Sequence[View]) -> Counter:
-    """Check all files by their headers and return how many pictures there are of each size."""
+    """Check all files by their headers, poses by their matrices, and return how many pictures there are of each size."""
     wrong: list[str] = []
     sizes: Counter = Counter()
     for view in tqdm(views, unit="panorama", desc="check", disable=not sys.stderr.isatty()):
-        found = problems(root, [view.row])
+        found = problems(root, [view.row]) or _pose_problems(root, view)
         wrong += found
         if not found:
             sizes["{}x{}".format(*read_header(root / view.row[0]).size_wh)] += 1
@@ -108,10 +106,26 @@ def _check(root: Path, views: Sequence[View]) -> Counter:
     return sizes
 
 
+def _pose_problems(root: Path, view: View) -> list[str]:
+    """Return what is wrong with a panorama's pose, where it has one; a pose is small enough to be read."""
+    try:
+        for file in view.row[2:]:
+            read_pose(root / file)
+    except UserError as error:
+        return [str(error)]
+    return []
+
+
 def _pairs(root: Path, views: Sequence[View], units_per_m: float, args: argparse.Namespace) -> list[Row]:
-    bar = tqdm(views, unit="panorama", desc="pairs", disable=not sys.stderr.isatty())
-    seen = [read_seen(root, view.row, units_per_m) for view in bar]
-    return list(pair_up([view.row for view in views], seen, args.max_distance_m, args.min_overlap))
+    """Return the pairs; what is seen is kept of one world at a time."""
+    def world(view: View) -> str:
+        return view.world
+    bar = tqdm(sorted(views, key=world), unit="panorama", desc="pairs", disable=not sys.stderr.isatty())
+    pairs: list[Row] = []
+    for _, members in groupby(bar, world):
+        rows, seen = zip(*((view.row, read_seen(root, view.row, units_per_m)) for view in members))
+        pairs += pair_up(rows, seen, args.max_distance_m, args.min_overlap)
+    return pairs
 
 
 def _write(lists: Mapping[str, Sequence[Row]], root: Path, output_dir: Path) -> None:
@@ -156,6 +170,8 @@ def main(argv: list[str]) -> None:
     args = _parser().parse_args(argv)
     root, kind = args.data_dir, _set(args)
     views = find_views(root, kind)
+    if args.pose_files and len(views[0].row) < 3:
+        raise UserError(f"--pose_files {args.pose_files} fits no file in {root}; correct it or leave it out")
     held_out = _held_out(root, views, args.without)
     views = [view for view in views if view.place not in held_out]
     if not views:
@@ -183,8 +199,7 @@ def main(argv: list[str]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser("python scripts/generate_csv.py", description=_ABOUT, epilog=_EXAMPLES,
-                     formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser = CommandParser("python scripts/generate_csv.py", _ABOUT, _EXAMPLES)
     parser.add_argument("data_dir", type=Path, metavar="DATA_DIR", help="the data set")
     parser.add_argument("--layout", choices=(*SETS, "own"), required=True,
                         help="how its files lie, see above")

@@ -306,7 +306,8 @@ def _training_config(places: list[Path]) -> Path | None:
 
     Each of `places` is a training's folder, one of its subfolders, or a file in one of them.
     """
-    folders = (folder for place in places for folder in (place, *list(place.absolute().parents)[:2]))
+    folders = (folder for place in places
+               for folder in (place, place / "Ckpt", *list(place.absolute().parents)[:2]))
     return next((folder / "config.yaml" for folder in folders if (folder / "config.yaml").is_file()), None)
 
 

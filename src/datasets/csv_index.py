@@ -56,7 +56,9 @@ class Index:
 
 
 def read_index(path: str | Path, columns: Sequence[str], colour_format: str = "any") -> Index:
-    """Open a CSV index: with or without a header row, paths relative to its folder; blank rows are skipped.
+    """Open a CSV index: with or without a header row, paths relative to its folder.
+
+    Rows that are blank or begin with # are skipped.
 
     Only headers of the files are read (seconds for 100,000 rows).
 
@@ -96,12 +98,12 @@ def check_kind(column: str, path: str | Path) -> None:
 
 
 def read_rows(path: str | Path) -> list[tuple[int, tuple[str, ...]]]:
-    """Return the rows that are not blank, each with the number of its line."""
+    """Return the rows that are neither blank nor begin with #, each with the number of its line."""
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
             stripped = ((reader.line_num, tuple(field.strip() for field in row)) for row in reader)
-            return [(line, row) for line, row in stripped if any(row)]
+            return [(line, row) for line, row in stripped if any(row) and not row[0].startswith("#")]
     except FileNotFoundError:
         raise UserError(f"no index {path}: a CSV file with a row a frame") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:

@@ -28,14 +28,13 @@ from src.datasets.panorama_files import (
     read_distance,
     read_pose,
 )
-from src.errors import UserError
+from src.errors import UserError, listed
 from src.files import write_text
 from src.geometry.sphere import resized
 
 COLUMNS = ("image", "depth", "pose", "image2", "depth2", "pose2")
 _WIDTHS = (2, 3, 6)
 _PROBLEMS: tuple[Callable[[Path], str | None], ...] = (picture_problem, depth_problem, pose_problem) * 2
-_SHOWN = 3  # so many of the bad files are named, the others counted
 
 Row = tuple[str, ...]
 
@@ -47,7 +46,7 @@ class Panorama:
     Attributes:
         rgb: (H, W, 3) uint8.
         depth_m: (h, w) float32, distance along the ray, 0 = no reading; maybe of another size.
-        camera_to_world: (4, 4) float64, or None where no pose is known.
+        camera_to_world: (4, 4) float64, or None of a list without pairs.
     """
 
     rgb: np.ndarray
@@ -84,17 +83,12 @@ class PanoramaList:
         return len(self.rows)
 
     @property
-    def has_pose(self) -> bool:
-        """Whether the first panorama's pose is known."""
-        return len(self.rows[0]) > 2
-
-    @property
     def has_pair(self) -> bool:
         """Whether each row names a second panorama of the place, with its pose."""
         return len(self.rows[0]) > 3
 
     def read(self, index: int, second: bool = False) -> Panorama:
-        """Return a row's panorama, or its second one.
+        """Return a row's panorama, or its second one; poses are read of pairs alone, which need them.
 
         Raises:
             UserError: a file is damaged, or the list has no second panoramas.
@@ -104,7 +98,7 @@ class PanoramaList:
         row = self.rows[index]
         image, depth, *pose = (self.root / file for file in (row[3:] if second else row[:3]))
         return Panorama(read_rgb(image), read_distance(depth, self.units_per_m),
-                        read_pose(pose[0]) if pose else None)
+                        read_pose(pose[0]) if self.has_pair else None)
 
     def describe(self, index: int) -> str:
         """Return the files of a row."""
@@ -183,8 +177,7 @@ def problems(root: Path, rows: Iterable[Row]) -> list[str]:
 def report(where: str | Path, found: Sequence[str]) -> None:
     """Raise `UserError` that names the first few problems, unless there are none."""
     if found:
-        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise UserError(f"{where}: {'; '.join(found[:_SHOWN])}{more}; add, replace or remove these files")
+        raise UserError(listed(where, found, "add, replace or remove these files"))
 
 
 def write_panoramas(path: Path, rows: Sequence[Row]) -> None:

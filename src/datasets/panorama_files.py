@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from src.datasets.image_files import read_depth, read_header
+from src.datasets.image_files import open_npy, read_depth, read_header
 from src.errors import UserError
 
 _NO_READING = 65535
@@ -38,17 +38,17 @@ def picture_problem(path: Path) -> str | None:
 
 def depth_problem(path: Path) -> str | None:
     """Say what is wrong with a distance map as far as its header tells, or None."""
+    if not path.is_file():
+        return "missing"
     try:
-        if path.suffix == ".exr":
+        if path.suffix.lower() == ".exr":
             with path.open("rb") as file:
                 return None if file.read(4) == _EXR_START else "not an OpenEXR file"
         if path.suffix == ".npy":
-            shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+            shape = open_npy(path).shape
             return _shape_problem(shape[::-1]) if len(shape) == 2 else f"an array {shape}, not (H, W)"
         header = read_header(path)
-    except FileNotFoundError:
-        return "missing"
-    except (OSError, ValueError, EOFError) as error:
+    except OSError as error:
         return f"unreadable ({error})"
     except UserError as error:
         return str(error)
@@ -77,7 +77,7 @@ def read_distance(path: Path, units_per_m: float) -> np.ndarray:
     Raises:
         UserError: the file is missing, damaged, of another kind or not twice as wide as high.
     """
-    if path.suffix == ".exr":
+    if path.suffix.lower() == ".exr":
         distance_m = _read_exr(path)
     elif path.suffix == ".npy":
         distance_m = read_depth(path, units_per_m)
@@ -111,7 +111,7 @@ def read_pose(path: Path) -> np.ndarray:
         UserError: the file is missing, unreadable or holds no rigid motion.
     """
     try:
-        if path.suffix == ".json":
+        if path.suffix.lower() == ".json":
             stored = json.loads(path.read_text(encoding="utf-8"))["camera_rt_matrix"]
             return np.linalg.inv(_rigid(np.array(stored, np.float64), path))
         return _rigid(np.loadtxt(path, dtype=np.float64, ndmin=2), path)

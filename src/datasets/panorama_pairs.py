@@ -54,16 +54,15 @@ def pair_up(rows: Sequence[Row], seen: Sequence[Seen], max_distance_m: float,
     """Yield rows of six for panoramas that have a neighbour: the nearest one with enough overlap.
 
     Args:
-        rows: image, depth and pose of each panorama; poses of one folder are in one world.
+        rows: image, depth and pose of each panorama; the poses are in one world.
         seen: of each panorama.
         max_distance_m: between the cameras; nearer than 0.1 m they count as one.
         min_overlap: share of the readings, both ways.
     """
     position = np.array([view.camera_to_world[:3, 3] for view in seen])
-    world = np.array([str(Path(row[2]).parent) for row in rows])
     for k, row in enumerate(rows):
         apart_m = np.linalg.norm(position - position[k], axis=1)
-        near = np.flatnonzero((world == world[k]) & (apart_m >= _APART_M) & (apart_m <= max_distance_m))
+        near = np.flatnonzero((apart_m >= _APART_M) & (apart_m <= max_distance_m))
         for other in near[np.argsort(apart_m[near], kind="stable")]:
             if min(overlap(seen[k], seen[other]), overlap(seen[other], seen[k])) >= min_overlap:
                 yield row + rows[other]

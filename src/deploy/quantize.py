@@ -18,6 +18,9 @@ from src.files import atomic_path
 
 _OPSET = 17  # MindSpore writes 11; a scale for each channel needs 13
 _LAYERS = ("Conv", "ConvTranspose", "Gemm")  # what has weights
+# Slices, transposes and the like of an input take the input's range too; left to themselves, the columns
+# around a panorama's seam got ranges of their own.
+_OPTIONS = {"OpTypesToExcludeOutputQuantization": ["Gemm"], "ForceQuantizeNoInputCheck": True}
 
 
 class _Calibration(CalibrationDataReader):
@@ -73,7 +76,7 @@ def quantize(source: Path, destination: Path, samples: Iterable[Sequence[np.ndar
                             reduce_range=reduce_range, activation_type=QuantType.QUInt8,
                             weight_type=QuantType.QInt8,
                             nodes_to_exclude=[node.name for node in graph.node[kept:]],
-                            extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm"]})
+                            extra_options=_OPTIONS)
     return reader.count
 
 

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
+_BAND_PX = 256
+
 
 def directions(height_px: int, width_px: int) -> np.ndarray:
     """Return the unit vector through every pixel's centre, (H, W, 3) float64."""
@@ -71,9 +73,10 @@ def resized(values: np.ndarray, height_px: int, width_px: int) -> np.ndarray:
     height, width = values.shape[:2]
     if (height, width) == (height_px, width_px):
         return values
-    u_px, v_px = np.meshgrid((np.arange(width_px) + 0.5) * width / width_px,
-                             (np.arange(height_px) + 0.5) * height / height_px)
-    return sample(values, u_px, v_px).astype(values.dtype)
+    u_px = (np.arange(width_px) + 0.5) * width / width_px
+    v_px = (np.arange(height_px) + 0.5) * height / height_px
+    bands = np.array_split(v_px, -(-height_px // _BAND_PX))  # what is in between takes much memory
+    return np.concatenate([sample(values, *np.meshgrid(u_px, band)).astype(values.dtype) for band in bands])
 
 
 def yaw_matrix(columns: int, width_px: int) -> np.ndarray:

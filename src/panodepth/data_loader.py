@@ -17,6 +17,7 @@ from src.geometry.matches import relative_pose
 from src.geometry.sphere import yaw_matrix
 from src.method import Sample
 
+_LOOKED_AT = 8  # about so many panoramas are looked at to see whether the scale is right
 _MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])  # of the panorama's frame, left for right
 
 
@@ -167,3 +168,20 @@ def _list_path(settings: Settings, part: str, pairs: bool) -> Path:
         raise UserError(f"{path} does not exist: name the list with --{part}_list; `{command}` writes lists "
                         "for training and validation")
     return path
+
+
+def check_scale(panoramas: PanoramaList, settings: Settings) -> None:
+    """Refuse depth most of which the network cannot say: training on the rest, or on nothing, goes silently.
+
+    Raises:
+        UserError: of the readings of some panoramas not even half are in the network's range.
+    """
+    chosen = range(0, len(panoramas), max(1, len(panoramas) // _LOOKED_AT))
+    depth_m = np.concatenate([panoramas.read(index).depth_m[::4, ::4].ravel() for index in chosen])
+    read_m = depth_m[depth_m > 0]
+    low, high = settings.output_min_m, settings.output_max_m
+    if not read_m.size or np.mean((low <= read_m) & (read_m <= high)) < 0.5:
+        found = f"median depth is {np.median(read_m):.3g} m" if read_m.size else "depth has no reading"
+        raise UserError(f"the training panoramas' {found} with --depth_scale {settings.depth_scale:g}, the "
+                        f"network gives {low:g} to {high:g} m: give the scale that scripts/generate_csv.py "
+                        "printed, or another --output_min_m, --output_max_m")

@@ -36,7 +36,7 @@ class PanoDepth(Method):
     """Depth of 360-degree panoramas, after Lim Chao's pano depth, whose code is not public."""
 
     name = "panodepth"
-    stage_names = ("depth",)
+    stage_names = ("depth", "pose")
     protocols = ("panorama", "panorama_latitude")
     validation_settings = ("val_list", "test_list")
     depth_kind = "ray"
@@ -58,24 +58,33 @@ class PanoDepth(Method):
 
     @property
     def graph(self) -> Graph:
-        """One network from the panorama to its depth."""
+        """One network from a panorama to its depth; one from two panoramas to their relative pose."""
         size = (self.settings.image_height, self.settings.image_width)
         depth = Model("pano", "FinalPanoNet", (Wire("image", "input:image"),),
                       (TensorSpec("depth", (1, *size)),))
-        return Graph((TensorSpec("image", (3, *size)),), (depth,), ("pano:depth",))
+        both = (Wire("image", "input:image"), Wire("other_image", "input:other_image"))
+        pose = Model("pose", "FinalPoseNet", both, (TensorSpec("pose", (3, 4)),))
+        images = (TensorSpec("image", (3, *size)), TensorSpec("other_image", (3, *size)))
+        return Graph(images, (depth, pose), ("pano:depth",))
 
     def build_networks(self) -> dict[str, nn.Cell]:
-        """Return the network with the backbone that the settings name."""
+        """Return the network of depth with the backbone that the settings name, and that of the pose."""
         from src.panodepth.net import PanoNet
+        from src.panodepth.pose_net import PoseNet
 
         s = self.settings
-        return {"pano": PanoNet(s.backbone, (s.output_min_m, s.output_max_m))}
+        return {"pano": PanoNet(s.backbone, (s.output_min_m, s.output_max_m)), "pose": PoseNet()}
 
     def build_stage(self, name: str, networks: Mapping[str, nn.Cell]) -> Stage:
-        """Return the training of depth, of single panoramas or, with the sixth rate, of pairs."""
+        """Return the training of depth, of single panoramas or, with the sixth rate, of pairs; or of pose."""
         from src.panodepth.loss import PanoObjective
+        from src.panodepth.pose_loss import PoseObjective
 
         s = self.settings
+        if name == "pose":
+            return Stage(name, "pose net", PoseObjective(networks["pose"], s),
+                         ("image", "other_image", "pose"), trained=("pose",),
+                         learning_rate=s.learning_rate, epochs=s.epochs, steps=s.steps or None)
         columns = ("image", "depth_m", "valid")
         if self._two_views:
             columns += ("other_image", "other_depth_m", "other_valid", "pose")
@@ -88,9 +97,10 @@ class PanoDepth(Method):
 
     def train_samples(self, stage: str) -> data_loader.TrainSamples:
         """Return the training panoramas, or pairs of them."""
-        pairs = self._two_views
-        return data_loader.TrainSamples(data_loader.open_panoramas(self.settings, "train", pairs),
-                                        self.settings, pairs)
+        pairs = self._two_views or stage == "pose"
+        panoramas = data_loader.open_panoramas(self.settings, "train", pairs)
+        data_loader.check_scale(panoramas, self.settings)
+        return data_loader.TrainSamples(panoramas, self.settings, pairs)
 
     def eval_samples(self) -> Sequence[Sample]:
         """Return the test panoramas; of pairs the first ones."""
@@ -180,5 +190,8 @@ class PanoDepth(Method):
         return view.rgb, view.depth_m, self.truth_at_network(maps["pano:depth"])
 
     def own_figures(self, result: str, depth_m: np.ndarray, sample: Sample) -> dict[str, tuple[float, float]]:
-        """Return the mean angle between normals."""
-        return normal_figures(depth_m, sample.truth_m)
+        """Return the mean angle between normals, at the network's size.
+
+        In larger maps the steps of stored depth stand closer to each other and drown the surface.
+        """
+        return normal_figures(self.truth_at_network(depth_m), self.truth_at_network(sample.truth_m))

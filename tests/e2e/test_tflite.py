@@ -88,7 +88,7 @@ def test_again_without_pictures(training, converted):
     """Files are replaced; the training set, by default ./panoramas, is not there."""
     done = converter(REPOSITORY / "scripts/convert_tflite.py", "--train_url", "Model", cwd=training)
     assert done.returncode == 0, done.stderr
-    assert "FinalPanoNet: no int8 file without pictures to calibrate it on" in done.stdout
+    assert "FinalPanoNet: no int8 file, int8 needs pictures to calibrate on" in done.stdout
     assert (training / "Model/SavedModel/FinalPanoNet/saved_model.pb").is_file()
 
 

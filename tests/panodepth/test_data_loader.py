@@ -269,11 +269,11 @@ def test_lists_by_default_and_given_ones(root, tmp_path):
 
 
 @pytest.mark.parametrize(("part", "pairs", "argv", "words"), [
-    ("train", False, ("--data_url", "{tmp}"), "{tmp}/train.csv does not exist: write the lists with `python "
-     "scripts/generate_csv.py {tmp}`, or name one with --train_list"),
-    ("train", True, ("--data_url", "{tmp}"), "{tmp}/train_pairs.csv does not exist: write the lists with "
-     "`python scripts/generate_csv.py {tmp} --pairs`"),
-    ("test", False, ("--data_url", "{tmp}"), "or name one with --test_list"),
+    ("train", False, ("--data_url", "{tmp}"), "{tmp}/train.csv does not exist: name the list with "
+     "--train_list; `python scripts/generate_csv.py {tmp} --layout seed --output_dir {tmp}`"),
+    ("train", True, ("--data_url", "{tmp}"), "{tmp}/train_pairs.csv does not exist: name the list "
+     "with --train_list; `python scripts/generate_csv.py {tmp} --layout seed --output_dir {tmp} --pairs`"),
+    ("test", False, ("--data_url", "{tmp}"), "name the list with --test_list"),
     ("train", False, ("--train_list", "{tmp}/no.csv"), "{tmp}/no.csv"),
     ("train", True, ("--train_list", "{root}/train.csv"), "{root}/train.csv names single panoramas"),
     ("train", True, ("--data_list", "{root}/test.csv"), "{root}/test.csv names single panoramas")])
