@@ -162,7 +162,7 @@ def test_samples_of_records_are_those_of_the_files(base, tmp_path, case):
     assert found == depth_columns
     files = {part: method_of(*argv, *where[part]) for part in PARTS}
     records = method_of(*argv, "--data_url", folder)
-    for stage in records.stage_names:
+    for stage in records.settings.stages or records.stage_names:
         one, other = (method.train_samples(stage) for method in (files["train"], records))
         assert len(one) == len(other)
         batches = [TrainLoader(samples, 1, 5, 2).batches(0, 2 * len(one)) for samples in (one, other)]
