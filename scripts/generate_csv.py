@@ -49,9 +49,9 @@ layouts, below DATA_DIR:
                 {place} and {name}, and any further {part}, each stand for a part of a folder's or file's name
 
 Depth is the distance along the ray: a 16-bit PNG with a scale (0 and 65535 = no reading), or an .exr in
-metres. All files are checked by their headers before anything is written; earlier lists of these
-names are replaced. A row is image,depth or image,depth,pose, relative to the list. Places of
-DATA_DIR/test.csv, where there is one, are left out. Files may end in capitals, as .JPG."""
+metres. Files may end in capitals, as .JPG. All are checked by their headers, poses by their matrices,
+before anything is written; earlier lists of these names are replaced. A row is image,depth or
+image,depth,pose, relative to the list. Places of DATA_DIR/test.csv, where there is one, are left out."""
 _EXAMPLES = """\
 examples:
   python scripts/generate_csv.py panoramas --layout seed
@@ -94,7 +94,7 @@ def _held_out(root: Path, views: Sequence[View], listed: Path | None) -> set[str
 
 
 def _check(root: Path, views: Sequence[View]) -> Counter:
-    """Check all files by their headers, poses by their matrices, and return how many pictures there are of each size."""
+    """Check all files by their headers, and poses; return how many pictures there are of each size."""
     wrong: list[str] = []
     sizes: Counter = Counter()
     for view in tqdm(views, unit="panorama", desc="check", disable=not sys.stderr.isatty()):

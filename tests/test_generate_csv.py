@@ -13,11 +13,13 @@ import pytest
 
 from scripts.generate_csv import main
 from src.datasets.panorama import read_panoramas
+from src.datasets.panorama_files import read_pose
 from src.errors import run_command
 from tests.panorama_files import (
     box_depth_m,
     write_depth,
     write_picture,
+    write_pose,
     write_seed_view,
     write_stanford_view,
     yawed,
@@ -57,12 +59,13 @@ def test_lists_are_split_by_place_and_can_be_read(root, tmp_path, capsys):
     run(root, tmp_path / "lists", "--valid_share", "0.2")
     out = capsys.readouterr().out
     train, valid = (read_panoramas(tmp_path / "lists" / f"{name}.csv", 1000) for name in ("train", "valid"))
-    assert (len(train), len(valid), train.has_pose, train.has_pair) == (8, 2, True, False)
+    assert (len(train), len(valid), train.has_pair) == (8, 2, False)
     taken = [rooms_of(tmp_path / "lists" / f"{name}.csv") for name in ("train", "valid")]
     assert not taken[0] & taken[1] and taken[0] | taken[1] == set(ROOMS)
     assert train.rows[0][0].startswith("../data/r")  # relative to the list
     view = train.read(0)
-    np.testing.assert_allclose(view.depth_m, box_depth_m(view.camera_to_world), atol=0.00051)
+    pose = read_pose(tmp_path / "lists" / train.rows[0][2])
+    np.testing.assert_allclose(view.depth_m, box_depth_m(pose), atol=0.00051)
     assert sorted(f.name for f in (tmp_path / "lists").iterdir()) == ["train.csv", "valid.csv"]
     for part in ("train.csv: 8 panoramas", "valid.csv: 2 panoramas", "places: 4 in train.csv, 1 in valid.csv",
                  "pictures 64x32 (10)", "1000 units a metre (--depth_scale 1000)", "depth of 10 panoramas",
@@ -111,10 +114,44 @@ def test_test_places_are_held_out(root, tmp_path, capsys):
         assert rooms_of(tmp_path / "train.csv") | rooms_of(tmp_path / "valid.csv") == set(ROOMS) - {gone}
         assert "places held out for tests: 1" in capsys.readouterr().out
     other.write_text("elsewhere.jpg\n")
-    assert "names no picture of" in refusal(capsys, root, "--layout", "seed", "--without", other)
+    assert "names no file of the panoramas" in refusal(capsys, root, "--layout", "seed", "--without", other)
     assert "no index" in refusal(capsys, root, "--layout", "seed", "--without", root / "no.csv")
     other.write_text("\n".join(f"{room}/pan/images/0.jpg" for room in ROOMS))
     assert "no places that are not held out" in refusal(capsys, root, "--layout", "seed", "--without", other)
+
+
+def test_a_list_of_pictures_at_another_size_holds_out(root, tmp_path, capsys):
+    write_picture(root / "r1" / "pan" / "high" / "0.jpg")
+    (root / "test.csv").write_text("image,depth\nr1/pan/high/0.jpg,r1/depth/0.png\n")
+    run(root, tmp_path)
+    assert rooms_of(tmp_path / "train.csv") | rooms_of(tmp_path / "valid.csv") == set(ROOMS) - {"r1"}
+    (root / "test.csv").write_text("image,depth\nr9/pan/high/0.jpg,r9/depth/0.png\n")
+    text = refusal(capsys, root, "--layout", "seed", "--output_dir", tmp_path / "lists")
+    assert f"{root / 'test.csv'} names no file of the panoramas in {root}" in text
+    assert not (tmp_path / "lists").exists()
+
+
+def test_bad_poses_are_named(root, tmp_path, capsys):
+    (root / "r3" / "pose" / "1.txt").write_text("nan\n")
+    (root / "r4" / "pose" / "0.txt").write_text("x\n")
+    text = refusal(capsys, root, "--layout", "seed", "--output_dir", tmp_path / "lists")
+    assert "r3/pose/1.txt is an array (1, 1)" in text and "cannot read the pose" in text
+    assert "r4/pose/0.txt" in text and not (tmp_path / "lists").exists()
+
+
+def test_poses_may_have_folders_of_their_own(tmp_path):
+    for place, name, x_m in (("a", "0", 0.0), ("a", "1", 0.6), ("b", "0", 0.3), ("b", "1", 0.9)):
+        folder = tmp_path / "own" / place / name
+        write_picture(folder / "rgb.jpg")
+        write_depth(folder / "depth.png", box_depth_m(yawed(0.0, (x_m, 0.0, 0.0))), 1000)
+        write_pose(folder / "pose.txt", yawed(0.0, (x_m, 0.0, 0.0)))
+    main([str(tmp_path / "own"), "--output_dir", str(tmp_path / "own"), "--pairs", "--valid_share", "0", *own(
+        *("--image_files", "{place}/{name}/rgb.jpg", "--depth_files", "{place}/{name}/depth.png"),
+        *("--pose_files", "{place}/{name}/pose.txt", "--depth_scale", 1000))])
+    rows = read_panoramas(tmp_path / "own" / "train_pairs.csv", 1000).rows
+    assert [(row[0], row[3]) for row in rows] == [  # never of another place, though that is nearer
+        ("a/0/rgb.jpg", "a/1/rgb.jpg"), ("a/1/rgb.jpg", "a/0/rgb.jpg"),
+        ("b/0/rgb.jpg", "b/1/rgb.jpg"), ("b/1/rgb.jpg", "b/0/rgb.jpg")]
 
 
 def test_pairs_of_stanford_stay_in_one_world(tmp_path, capsys):
@@ -196,10 +233,21 @@ def test_a_part_that_comes_twice_is_the_same_twice(tmp_path):
     np.testing.assert_allclose(train.read(0).depth_m, box_depth_m(np.eye(4)), atol=0.00101)
 
 
+IMAGES = ("--image_files", "{place}/pan/images/{name}.jpg")
+FILES = (*IMAGES, "--depth_files", "{place}/depth/{name}.png", "--depth_scale", 1000)
+
+
 @pytest.mark.parametrize("argv, reason", [
     (own(), "--layout own needs --image_files"),
     (own("--image_files", "{name}.jpg", "--depth_files", "{name}.png", "--depth_scale", 1), "have {place}"),
     (own("--image_files", "{place}/{name}.jpg", "--depth_files", "{room}.png", "--depth_scale", 1), "{room}"),
+    (own("--image_files", "/{place}/{name}.jpg", *FILES[2:]), "give a path below DATA_DIR"),
+    (own(*IMAGES, "--depth_files", "/{place}/{name}.png", "--depth_scale", 1), "--depth_files /{place}/"),
+    (own(*IMAGES, "--depth_files", "{place}/{Name}.png", "--depth_scale", 1), "{lower_case} names"),
+    (own(*IMAGES, "--depth_files", "{}/{name}.png", "--depth_scale", 1), "{lower_case} names"),
+    (own(*IMAGES, "--depth_files", "{place}/{name.png", "--depth_scale", 1), "{lower_case} names"),
+    (own(*FILES, "--pose_files", "{place}/{name!r}.txt"), "{lower_case} names"),
+    (own(*FILES, "--pose_files", "{place}/poses/{name}.txt"), "fits no file in"),
     (("--layout", "seed", "--image_files", "x"), "is for --layout own")])
 def test_wrong_patterns_are_refused(root, capsys, argv, reason):
     assert reason in refusal(capsys, root, *argv)

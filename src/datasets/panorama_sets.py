@@ -8,7 +8,9 @@
     matterport3d    <scan>/pano_skybox_color/<id>.jpg, pano_depth/<id>.png            4000 units a metre
     3d60            */*_color_0_Left_Down_0.0.png, *_depth_0_Left_Down_0.0.exr        metres
 
-Endings may be in capitals, as .JPG. Depth is the distance along the ray in all of them. Stanford 2D-3D-S (Armeni et al., 2017): its README says
+Endings may be in capitals, as .JPG.
+
+Depth is the distance along the ray in all of them. Stanford 2D-3D-S (Armeni et al., 2017): its README says
 so of its panoramas, unlike of its perspective pictures. Matterport3D (Chang et al., 3DV 2017): panoramas as
 stitched by UniFuse (Jiang et al., RA-L 2021), without poses; its script turns z into distance with the
 picture's size where the focal length belongs: up to 4 % off at the borders of the 18 views. 3D60 (Zioulis et

@@ -62,6 +62,7 @@ def test_rows_are_the_columns_asked_for(root, columns, monkeypatch):
 
 @pytest.mark.parametrize("lines", [
     ["raw,reference,colour,mask", "{row}"], ["", "raw,reference,colour,mask", "", "{row}", ",,, ", ""],
+    ["# made by hand, of two rooms", "{row}", "#{row}", " # g9/f9.png,,"],
     ["\ufeff{row}"], ["{row}\r"], ["only a title", "{row}"],
     ['"g1/raw depth/f1.png", g1/reference depth/f1.png ,"g1/colour/f1.png",g1/mask/f1.png']])
 def test_an_index_may_look_like_this(root, lines):

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.datasets.panorama import Panorama, nearest, read_panoramas, write_panoramas
+from src.datasets.panorama import Panorama, nearest, problems, read_panoramas, write_panoramas
 from src.datasets.panorama_files import read_distance, read_pose
 from src.datasets.panorama_pairs import Seen, overlap, pair_up
-from src.datasets.panorama_sets import SETS, View, find_views, split_by_place
+from src.datasets.panorama_sets import SETS, View, find_views, set_of, split_by_place
 from src.errors import UserError
 from tests.panorama_files import (
     HEIGHT,
@@ -50,7 +50,7 @@ def listed(root: Path, *lines: str) -> Path:
 def test_a_written_list_is_read_with_values_scale_and_pose(root):
     write_panoramas(root / "list.csv", [ROW + SECOND, SECOND + ROW])
     found = read_panoramas(root / "list.csv", 1000)
-    assert (len(found), found.has_pose, found.has_pair, found.names) == (2, True, True, ("a", "b"))
+    assert (len(found), found.has_pair, found.names) == (2, True, ("a", "b"))
     for second, pose in ((False, HERE), (True, THERE)):
         view = found.read(0, second)
         assert (view.rgb.shape, view.rgb.dtype) == ((HEIGHT, WIDTH, 3), np.uint8)
@@ -66,9 +66,19 @@ def test_a_written_list_is_read_with_values_scale_and_pose(root):
 def test_a_header_is_optional_and_may_have_another_order(root, lines):
     found = read_panoramas(listed(root, *lines), 1000)
     assert found.rows == (ROW[:2],)
-    assert (found.has_pose, found.has_pair, found.read(0).camera_to_world) == (False, False, None)
+    assert (found.has_pair, found.read(0).camera_to_world) == (False, None)
     with pytest.raises(UserError, match="the list has no pairs"):
         found.read(0, second=True)
+
+
+def test_a_bad_pose_matters_to_pairs_alone(root):
+    (root / ROW[2]).write_text("nan\n")
+    single = read_panoramas(listed(root, ",".join(ROW)), 1000).read(0)
+    assert single.camera_to_world is None and single.depth_m.shape == (HEIGHT, WIDTH)
+    pairs = read_panoramas(listed(root, ",".join(ROW + SECOND)), 1000)
+    with pytest.raises(UserError, match="the pose .*room/pose/a.txt"):
+        pairs.read(0)
+    np.testing.assert_allclose(pairs.read(0, second=True).camera_to_world, THERE, atol=1e-12)
 
 
 def test_names_are_unique_where_stems_are_not(root):
@@ -95,13 +105,16 @@ def test_names_are_unique_where_stems_are_not(root):
     ((f"{ROW[0]},square.npy",), "depth square.npy is 64x64"),
     ((f"{ROW[0]},flat.npy",), "flat.npy is an array (64,)"),
     ((f"{ROW[0]},fake.exr",), "fake.exr is not an OpenEXR file"),
-    ((f"{ROW[0]},fake.npy",), "fake.npy is unreadable"),
+    ((f"{ROW[0]},fake.npy",), "fake.npy is no NumPy array"),
+    ((f"{ROW[0]},several.npy",), "several.npy is no NumPy array"),
     (tuple(f"no{n}.jpg,{ROW[1]}" for n in range(5)), "image no2.jpg is missing and 2 more; add, replace")])
 def test_faulty_lists_are_refused(root, lines, message):
     write_picture(root / "square.png", 64, 64)
     write_depth(root / "square_depth.png", np.ones((64, 64)), 1000)
     np.save(root / "square.npy", np.ones((64, 64)))
     np.save(root / "flat.npy", np.ones(64))
+    np.savez(root / "several.npz", np.ones((HEIGHT, WIDTH)))
+    (root / "several.npz").rename(root / "several.npy")
     Image.fromarray(np.ones((HEIGHT, WIDTH), np.uint8)).save(root / "byte.png")
     for suffix in ("exr", "npy"):
         (root / f"fake.{suffix}").write_bytes(b"something else")
@@ -221,14 +234,14 @@ def test_the_source_tree_prefers_images_and_takes_what_there_is(tmp_path):
     (tmp_path / "b" / "obj").mkdir()
     (tmp_path / "b" / "pan" / "images" / "notes.txt").write_text("not a picture")
     assert find_views(tmp_path, SETS["seed"]) == [
-        View("a", ("a/pan/low/1.jpg", "a/depth/1.npy", "a/pose/1.txt")),
-        View("b", ("b/pan/high/9.jpg", "b/depth/9.png", "b/pose/9.txt")),
-        View("b", ("b/pan/images/10.jpg", "b/depth/10.png", "b/pose/10.txt"))]
+        View("a", ("a/pan/low/1.jpg", "a/depth/1.npy", "a/pose/1.txt"), "a"),
+        View("b", ("b/pan/high/9.jpg", "b/depth/9.png", "b/pose/9.txt"), "b"),
+        View("b", ("b/pan/images/10.jpg", "b/depth/10.png", "b/pose/10.txt"), "b")]
 
 
 def test_poses_are_for_all_or_for_none(tmp_path):
     write_seed_view(tmp_path, "a", "1", None)
-    assert find_views(tmp_path, SETS["seed"]) == [View("a", ("a/pan/images/1.jpg", "a/depth/1.png"))]
+    assert find_views(tmp_path, SETS["seed"]) == [View("a", ("a/pan/images/1.jpg", "a/depth/1.png"), "a")]
     write_seed_view(tmp_path, "a", "2", HERE)
     with pytest.raises(UserError, match=r"a/pan/images/1.jpg has no a/pose/1.txt"):
         find_views(tmp_path, SETS["seed"])
@@ -239,6 +252,7 @@ def test_stanford2d3d(tmp_path):
         write_stanford_view(tmp_path, area, name, HERE)
     views = find_views(tmp_path, SETS["stanford2d3d"])
     assert [view.place for view in views] == ["area_1", "area_5", "area_5"]
+    assert [view.world for view in views] == ["area_1", "area_5a", "area_5b"]
     image, depth, pose = views[1].row
     assert image == "area_5a/pano/rgb/camera_0f_office_1_frame_equirectangular_domain_rgb.png"
     np.testing.assert_allclose(read_distance(tmp_path / depth, SETS["stanford2d3d"].units_per_m),
@@ -251,7 +265,7 @@ def test_matterport3d(tmp_path):
     write_picture(tmp_path / files[0])
     write_depth(tmp_path / files[1], box_depth_m(HERE), 4000)
     (view,) = find_views(tmp_path, SETS["matterport3d"])
-    assert view == View("17DRP5sb8fy", files)
+    assert view == View("17DRP5sb8fy", files, "17DRP5sb8fy")
     found = read_distance(tmp_path / view.row[1], SETS["matterport3d"].units_per_m)
     np.testing.assert_allclose(found, box_depth_m(HERE), atol=1 / 8000 + 1e-5)
 
@@ -275,6 +289,41 @@ def test_3d60(tmp_path):
     np.testing.assert_allclose(found[4:], depth_m[4:], rtol=1e-6)
 
 
+def capitals(path: Path) -> None:
+    path.rename(path.with_suffix(path.suffix.upper()))
+
+
+def test_endings_may_be_in_capitals(tmp_path):
+    write_seed_view(tmp_path / "seed", "a", "1", HERE)
+    write_stanford_view(tmp_path / "stanford2d3d", "area_1", "0f", HERE)
+    write_picture(tmp_path / "matterport3d/scan/pano_skybox_color/0f.jpg")
+    write_depth(tmp_path / "matterport3d/scan/pano_depth/0f.png", box_depth_m(HERE), 4000)
+    write_picture(tmp_path / "3d60/S/7_area_5a1_color_0_Left_Down_0.0.png")
+    write_depth(tmp_path / "3d60/S/7_area_5a1_depth_0_Left_Down_0.0.exr", box_depth_m(HERE), 1)
+    for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        capitals(path)
+    for layout, kind in SETS.items():
+        (view,) = find_views(tmp_path / layout, kind)
+        assert problems(tmp_path / layout, [view.row]) == []
+        assert all(Path(file).suffix.isupper() for file in view.row)
+        found = read_distance(tmp_path / layout / view.row[1], kind.units_per_m)
+        np.testing.assert_allclose(found, box_depth_m(HERE), atol=0.002)
+        for pose in view.row[2:]:
+            np.testing.assert_allclose(read_pose(tmp_path / layout / pose), HERE, atol=1e-9)
+    own = set_of("{place}/pan/images/{name}.jpg", "{place}/depth/{name}.png", None, 1000)
+    assert find_views(tmp_path / "seed", own) == [View("a", ("a/pan/images/1.JPG", "a/depth/1.PNG"), "a")]
+
+
+def test_parts_may_touch_and_names_hold_what_globs_use(tmp_path):
+    for name in ("a[1]x", "b[1]x"):
+        write_picture(tmp_path / "rgb[0]" / f"{name}.png")
+        write_depth(tmp_path / "depth" / f"{name}.png", box_depth_m(HERE), 1000)
+    own = set_of("rgb[0]/{place}[1]{name}.png", "depth/{place}[1]{name}.png", None, 1000)
+    assert [view.place for view in find_views(tmp_path, own)] == ["a", "b"]
+    own = set_of("rgb[0]/{place}{name}.png", "depth/{place}{name}.png", None, 1000)
+    assert len(find_views(tmp_path, own)) == 2
+
+
 def test_folders_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(UserError, match="no data folder"):
         find_views(tmp_path / "no", SETS["seed"])
@@ -288,7 +337,7 @@ def test_folders_that_do_not_fit_are_refused(tmp_path):
 
 def test_the_split_keeps_places_whole_and_the_share():
     counts = {"a": 190, "b": 299, "c": 85, "d": 258, "e": 373, "f": 208}
-    views = [View(place, (f"{place}{n}", "")) for place, count in counts.items() for n in range(count)]
+    views = [View(place, (f"{place}{n}", ""), place) for place, count in counts.items() for n in range(count)]
     shares, parts = [], set()
     for seed in range(12):
         train, valid = split_by_place(views, 0.1, seed)
@@ -298,12 +347,12 @@ def test_the_split_keeps_places_whole_and_the_share():
         shares.append(len(valid) / len(views))
         parts.add(tuple(sorted({view.place for view in valid})))
     assert min(shares) >= 85 / 1413 and max(shares) < 0.2 and len(parts) > 1
-    many = [View(str(place), (str(n), "")) for place in range(50) for n in range(4)]
+    many = [View(str(place), (str(n), ""), "") for place in range(50) for n in range(4)]
     assert len(split_by_place(many, 0.1, 1)[1]) == 20
     assert split_by_place(many, 0, 1) == (many, [])
-    train, valid = split_by_place([View("a", ("1", "")), View("b", ("2", ""))], 0.9, 1)
+    train, valid = split_by_place([View("a", ("1", ""), "a"), View("b", ("2", ""), "b")], 0.9, 1)
     assert len(train) == len(valid) == 1  # training keeps a place
-    huge = [View("a", ("0", ""))] + [View("b", (str(n), "")) for n in range(99)]
+    huge = [View("a", ("0", ""), "a")] + [View("b", (str(n), ""), "b") for n in range(99)]
     assert split_by_place(huge, 0.3, 1)[1] == huge[:1]  # one too small is better than one far too large
     with pytest.raises(UserError, match="all panoramas are of one place"):
         split_by_place(views[:9], 0.1, 1)
@@ -330,12 +379,12 @@ def test_overlap_is_the_share_that_both_see():
     assert overlap(seen(HERE), wrong_yaw) < 0.7  # floor and ceiling look the same
 
 
-def test_pairs_are_near_overlapping_and_of_one_world():
+def test_pairs_are_near_and_overlapping():
     places = {"a/pose/1": (0, 0, 0), "a/pose/2": (1.0, 0, 0), "a/pose/3": (-0.5, 0, 0),
-              "a/pose/4": (0.02, 0, 0), "b/pose/5": (0.3, 0, 0), "a/pose/6": (0.25, 0, 0)}
+              "a/pose/4": (0.02, 0, 0), "a/pose/6": (0.25, 0, 0)}
     rows = [(f"{name} image", f"{name} depth", name) for name in places]
     views = [seen(yawed(0.3, at)) for at in places.values()]
-    views[5] = seen(yawed(0.3, (0.25, 0, 0)), [slice(0, 100)])  # nearest of most, but sees little
+    views[4] = seen(yawed(0.3, (0.25, 0, 0)), [slice(0, 100)])  # nearest of most, but sees little
     found = {row[2]: row[5] for row in pair_up(rows, views, max_distance_m=0.8, min_overlap=0.5)}
     assert found == {"a/pose/1": "a/pose/3", "a/pose/3": "a/pose/1", "a/pose/4": "a/pose/3"}
     found = {row[2]: row[5] for row in pair_up(rows, views, max_distance_m=2, min_overlap=0.1)}
