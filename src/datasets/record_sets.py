@@ -203,11 +203,6 @@ class RecordPanoramas:
         return len(self.records)
 
     @property
-    def has_pose(self) -> bool:
-        """Whether the first panorama's pose is known."""
-        return "pose" in self.records.columns
-
-    @property
     def has_pair(self) -> bool:
         """Whether each row has a second panorama of the place, with its pose."""
         return "second_rgb" in self.records.columns
@@ -223,7 +218,7 @@ class RecordPanoramas:
             UserError: the record has no second panoramas.
         """
         view = "second_" if second else ""
-        columns = [f"{view}rgb", f"{view}{self._depth}", *([f"{view}pose"] if self.has_pose else [])]
+        columns = [f"{view}rgb", f"{view}{self._depth}", *([f"{view}pose"] if self.has_pair else [])]
         row = self.records.read(index, columns)
         return Panorama(row[f"{view}rgb"], depth_of(row, view), row.get(f"{view}pose"))
 

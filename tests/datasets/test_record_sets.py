@@ -190,7 +190,6 @@ def test_panoramas(panoramas, tmp_path, columns):
     path = tmp_path / "p.mindrecord"
     write_records(path, *panorama_rows(listed))
     records = RecordPanoramas(Records(path))
-    assert records.has_pose == listed.has_pose == (columns > 2)
     assert records.has_pair == listed.has_pair == (columns > 3)
     assert records.names == listed.names and records.describe(1).endswith(f" {listed.names[1]}")
     for i in range(2):
