@@ -89,7 +89,7 @@ class PoseNet(nn.Cell):
     2. Cell (s, c) of a map of all pairs of columns compares column c of the first ring with column c + s of
        the second: the sum of what each says alone, and the descriptors' correlation in groups (Guo et al.
        2019, eq. 3). Turning the first or the second panorama rolls the map.
-    3. Dilated convolutions on that torus see all of it.
+    3. Dilated convolutions on that torus see 33 x 33 cells: of images 256 columns wide all.
     4. Cell (s, c) votes for a turn of s columns, and for a place of the second camera in a frame that looks
        to column c. The votes' mean by a softmax over all cells is the answer.
 
@@ -102,7 +102,8 @@ class PoseNet(nn.Cell):
         channels: of the map of pairs.
 
     Inputs:
-        image, other_image (N, 3, H, W) RGB in [0, 1], equirectangular, H a multiple of 32, W of 8.
+        image, other_image (N, 3, H, W) RGB in [0, 1], equirectangular, H a multiple of 32, W of 8,
+            at least 64.
 
     Outputs:
         pose (N, 3, 4): the mean matrix, which turns directions of the first panorama's frame to the other's,
@@ -111,7 +112,7 @@ class PoseNet(nn.Cell):
 
     stride = 8
 
-    def __init__(self, descriptor: int = 32, channels: int = 32):
+    def __init__(self, descriptor: int = 64, channels: int = 48):
         super().__init__()
         self.rings = RingEncoder(descriptor)
         self.alone = nn.Conv2d(descriptor, channels, 1)

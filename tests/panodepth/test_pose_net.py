@@ -42,7 +42,7 @@ def net() -> PoseNet:
 
 
 def expected_ring(image: np.ndarray, weights: Weights) -> np.ndarray:
-    """Descriptors (32, W / 8)."""
+    """Descriptors (64, W / 8)."""
     x = relu(conv_norm(image, weights, "rings.features.0", 2))
     x = relu(conv_norm(x, weights, "rings.features.1", 2))
     x = inverted_residual(inverted_residual(x, weights, "rings.features.2.", 2), weights, "rings.features.3.")
@@ -54,16 +54,16 @@ def expected_answer(image: np.ndarray, other_image: np.ndarray, weights: Weights
     """The whole net in float64, the map of pairs cell by cell."""
     ring, other = expected_ring(image, weights), expected_ring(other_image, weights)
     width = ring.shape[1]
-    x = np.empty((32, width, width))
+    x = np.empty((48, width, width))
     for shift in range(width):
         for column in range(width):
             here, there = ring[:, column], other[:, (column + shift) % width]
-            alike = (here * there).reshape(8, 4).mean(axis=1)
+            alike = (here * there).reshape(8, 8).mean(axis=1)
             x[:, shift, column] = sum(weights[f"{name}.weight"][:, :, 0, 0] @ values for name, values in
                                       (("alone", here), ("other_alone", there), ("alike", alike)))
     x = relu(batch_norm(x, weights, "norm"))
     for block, dilation in enumerate((1, 2, 4, 8, 1)):
-        kernel = np.zeros((32, 32, 2 * dilation + 1, 2 * dilation + 1))
+        kernel = np.zeros((48, 48, 2 * dilation + 1, 2 * dilation + 1))
         kernel[:, :, ::dilation, ::dilation] = weights[f"blocks.{block}.conv.weight"]
         around = np.pad(x, ((0, 0), (dilation, dilation), (dilation, dilation)), mode="wrap")
         x = relu(x + batch_norm(conv(around, kernel), weights, f"blocks.{block}.norm"))
@@ -129,7 +129,7 @@ def test_turned_panoramas_turn_the_answer(net, columns, other_columns):
 
 
 def test_the_net_is_small_and_takes_any_size(net):
-    assert sum(p.size for p in net.trainable_params()) == 128_340
+    assert sum(p.size for p in net.trainable_params()) == 196_628
     answer = net(*random_pair(1, 64, 128)).asnumpy()
     assert answer.shape == (1, 3, 4) and np.isfinite(answer).all()
 
