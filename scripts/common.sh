@@ -42,8 +42,10 @@ split_arguments() {
   case ${1:-} in -h | --help) usage ;; esac
 }
 
-require_folder() {
-  [ -d "$2" ] || fail "$1: no folder '$2' (relative paths start at $PWD)"
+# A folder of data, NYU's labelled file or a record.
+require_data() {
+  [ -d "$2" ] || [[ -f $2 && $2 =~ \.(mat|mindrecord[0-9]*)$ ]] ||
+    fail "$1: no folder '$2', nor a .mat or .mindrecord file of that name (relative paths start at $PWD)"
 }
 
 require_file() {

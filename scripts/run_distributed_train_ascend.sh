@@ -75,7 +75,7 @@ wait_for_ranks() {
 split_arguments "$@"
 [ "${#positionals[@]}" -eq 2 ] || usage
 data_url=${positionals[0]} table=${positionals[1]}
-require_folder DATASET_PATH "$data_url"
+require_data DATASET_PATH "$data_url"
 require_file RANK_TABLE_FILE "$table"
 find_python
 rows=$("$python" "$repo/scripts/rank_table.py" "$table") || exit $?

@@ -15,6 +15,7 @@ Example: bash run_eval.sh ~/mindspore_dataset/NYU
          bash run_eval.sh ~/DDRNet --method ddrnet --ckpt denoise=Denoise.ckpt --ckpt refine=Refine.ckpt
          bash run_eval.sh ~/KITTI --method mergedepth --ckpt left=Left.ckpt --ckpt right=Right.ckpt
          bash run_eval.sh ~/panoramas --method panodepth --ckpt pano=Pano.ckpt
+         bash run_eval.sh ~/nyu/nyu_depth_v2_labeled.mat --method dcnf --ckpt dcnf=Dcnf.ckpt
 Without checkpoints, those of the last training are evaluated; its config.yaml tells the method too.
 Environment: TRAIN_URL, folder of the training (default: Model in the repository); PYTHON, the interpreter.
 END
@@ -34,7 +35,7 @@ case ${#positionals[@]} in
     ;;
   *) usage ;;
 esac
-require_folder DATASET_PATH "${positionals[0]}"
+require_data DATASET_PATH "${positionals[0]}"
 find_python
 
 run_logged eval.log "$python" "$repo/eval.py" --test_data "${positionals[0]}" --train_url "$train_url" \

@@ -18,6 +18,7 @@ Example: bash run_infer_310.sh ../Model/MindIR/FinalCoarseNet.mindir ../Model/Mi
          bash run_infer_310.sh left=../Model/MindIR/FinalLeftNet.mindir \
            right=../Model/MindIR/FinalRightNet.mindir ../KITTI 0
          bash run_infer_310.sh pano=../Model/MindIR/FinalPanoNet.mindir ../panoramas 0
+         bash run_infer_310.sh dcnf=../Model/MindIR/FinalDcnf.mindir ../nyu/nyu_depth_v2_labeled.mat 0
 MINDIR1_PATH is DepthNet's coarse net, MINDIR2_PATH its fine net; NAME=FILE gives the nets of any method by
 name. DATA_PATH is the test set. Method and settings are those of the config.yaml beside or above the models:
 move it with them. Where MS_LITE_HOME names the folder of MindSpore Lite the program runs on the Ascend device,
@@ -63,7 +64,7 @@ split_arguments "$@"
 [ "${#positionals[@]}" -ge 3 ] || usage
 find_models "${positionals[@]:0:${#positionals[@]}-2}"
 data=${positionals[-2]} device_id=${positionals[-1]}
-require_folder DATA_PATH "$data"
+require_data DATA_PATH "$data"
 require_device_id "$device_id"
 find_python
 

@@ -13,6 +13,7 @@ Example: bash run_standalone_train_ascend.sh ~/mindspore_dataset/NYU 0
          bash run_standalone_train_ascend.sh ~/DDRNet 0 --method ddrnet
          bash run_standalone_train_ascend.sh ~/KITTI 0 --method mergedepth
          bash run_standalone_train_ascend.sh ~/panoramas 0 --method panodepth
+         bash run_standalone_train_ascend.sh ~/nyu/nyu_depth_v2_labeled.mat 0 --method dcnf
 In the background: nohup bash run_standalone_train_ascend.sh ~/mindspore_dataset/NYU 0 >/dev/null &
 Takes the Ascend device where there is one, else the CPU (--device_target CPU chooses it).
 Environment: TRAIN_URL, where results go (default: Model in the repository); PYTHON, the interpreter.
@@ -25,7 +26,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 split_arguments "$@"
 [ "${#positionals[@]}" -eq 2 ] || usage
 data_url=${positionals[0]} device_id=${positionals[1]}
-require_folder DATASET_PATH "$data_url"
+require_data DATASET_PATH "$data_url"
 [ ! -f "$device_id" ] ||
   fail "DEVICE_ID is a number; for the rank table '$device_id' use run_distributed_train_ascend.sh"
 require_device_id "$device_id"

@@ -8,6 +8,7 @@ exported model or score files, which start without it.
 """
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -94,6 +95,7 @@ class Stage:
         groups: factors on the learning rate, first match wins.
         overrides: settings of the training section that differ in this stage (optimizer, lr_schedule,
             weight_decay, grad_clip ...), except batch_size, accumulate_steps and amp_level.
+        results: of the graph, that the stage is validated on; all that the trained networks make by default.
         compiled: whether the whole step is one compiled graph (eager is faster for depthwise convolutions on
             CPU).
     """
@@ -109,6 +111,7 @@ class Stage:
     needs: tuple[str, ...] = ()
     groups: tuple[ParamGroup, ...] = ()
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    results: tuple[str, ...] = ()
     compiled: bool = True
 
 
@@ -282,6 +285,12 @@ class Method(ABC):
     def edges(self, depth_m: np.ndarray, rel_jump: float) -> np.ndarray:
         """Return where a full-size map jumps (H, W), see `src.geometry.pinhole.edge_mask`."""
         return edge_mask(depth_m, rel_jump)
+
+    def shuffled(self, sample: Sample, other: Sample) -> Sample:
+        """Return the sample with the inputs of another, for `shuffle_inputs`; and the extras of that where
+        inputs are meaningless without them.
+        """
+        return dataclasses.replace(sample, inputs=other.inputs)
 
     @abstractmethod
     def mirrored(self, sample: Sample) -> Sample:

@@ -3,7 +3,6 @@
 """Depth maps of a data set: a method's graph run batch by batch, or maps that another program wrote."""
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,7 +54,7 @@ def read_samples(method: Method, samples: Sequence[Sample], limit: int = 0) -> I
     With `shuffle_inputs` each has the inputs of another.
     """
     total = min(len(samples), limit) if limit else len(samples)
-    samples = _OtherInputs(samples, total) if method.settings.shuffle_inputs else samples
+    samples = _OtherInputs(method, samples, total) if method.settings.shuffle_inputs else samples
     return ahead(samples, range(total), method.settings.num_parallel_workers)
 
 
@@ -65,7 +64,8 @@ class _OtherInputs:
     The next one's would not do: neighbours in a drive look alike.
     """
 
-    def __init__(self, samples: Sequence[Sample], total: int):
+    def __init__(self, method: Method, samples: Sequence[Sample], total: int):
+        self.method = method
         self.samples = samples
         self.total = total
 
@@ -74,7 +74,7 @@ class _OtherInputs:
 
     def __getitem__(self, index: int) -> Sample:
         other = self.samples[(index + max(1, self.total // 2)) % self.total]
-        return dataclasses.replace(self.samples[index], inputs=other.inputs)
+        return self.method.shuffled(self.samples[index], other)
 
 
 def predict(method: Method, graph: Graph, runners: Runners,

@@ -53,6 +53,14 @@ def test_wrong_arguments_print_usage_with_an_example(tmp_path: Path, script: str
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("file", ["nyu_depth_v2_labeled.mat", "train.mindrecord", "train.mindrecord0"])
+def test_data_may_be_one_file(fake: FakePython, place: Path, file: str):
+    (place / file).touch()
+    assert run_script(TRAIN, file, 0, cwd=place, **fake.env).returncode == 0
+    (call,) = fake.calls()
+    assert file in str(call)
+
+
 @pytest.mark.parametrize(("script", "args", "reason"), [
     (TRAIN, ["nowhere", "0"], "DATASET_PATH: no folder 'nowhere'"),
     (TRAIN, ["../table.json", "0"], "DATASET_PATH: no folder '../table.json'"),

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from src.datasets.download import Remote
+from src.datasets.pair_sets import NYU_LABELLED
 from src.errors import UserError
 
 _STANFORD = "https://cs.stanford.edu/people/asaxena/learningdepth/Data"
 _CORNELL = "https://www.cs.cornell.edu/~asaxena/learningdepth"
-_NYU_FILE = "nyu_depth_v2_labeled.mat"
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class DataSet:
 def _nyu(folder: Path, part: str) -> Any:
     from src.datasets.nyu_labelled import NyuLabelled
 
-    places = [folder / inside / _NYU_FILE for inside in ("unpacked", "raw", ".")]
+    places = [folder / inside / NYU_LABELLED for inside in ("unpacked", "raw", ".")]
     path = next((place for place in places if place.is_file()), None)
     if path is None:
-        raise UserError(f"no {_NYU_FILE} in {folder}/raw; run download first, or put it there")
+        raise UserError(f"no {NYU_LABELLED} in {folder}/raw; run download first, or put it there")
     return NyuLabelled(path, part)
 
 
@@ -64,7 +64,7 @@ DATA_SETS = {
     "nyu": DataSet(
         "NYU Depth v2, 1,449 labelled indoor frames, 795 for training and 654 for tests; 2.8 GB",
         "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html",
-        (Remote(f"https://horatio.cs.nyu.edu/mit/silberman/nyu_depth_v2/{_NYU_FILE}", 2972037809,
+        (Remote(f"https://horatio.cs.nyu.edu/mit/silberman/nyu_depth_v2/{NYU_LABELLED}", 2972037809,
                 "2d724b0c0ab358aa1ce5df855e5bd14a2279ab7202efe22f32a30d612dcb86aa"),),
         None, "mm", _nyu),
     "make3d1": DataSet(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from src.config import Settings
 from src.datasets.pairs import listed_pairs, nyu_test, nyu_train
 from src.datasets.record_sets import RecordPairs, open_record
+
+NYU_LABELLED = "nyu_depth_v2_labeled.mat"
 
 
 class PairSet(Protocol):
@@ -33,7 +36,8 @@ def open_pairs(settings: Settings, part: str) -> PairSet:
 
     Args:
         settings: `data_list` is a list file or a record; `data_url` a record, a folder with
-            `train.mindrecord` and `test.mindrecord`, nyu_depth_v2_labeled.mat, or Hu's NYU layout.
+            `train.mindrecord` and `test.mindrecord`, nyu_depth_v2_labeled.mat or its folder, or Hu's NYU
+            layout.
         part: "train" or "test".
 
     Raises:
@@ -45,8 +49,16 @@ def open_pairs(settings: Settings, part: str) -> PairSet:
         return RecordPairs(records)
     if s.data_list:
         return listed_pairs(s.data_list, s.depth_scale)
-    if s.data_url.endswith(".mat"):
+    labelled = _labelled_file(Path(s.data_url))
+    if labelled:
         from src.datasets.nyu_labelled import NyuLabelled  # HDF5 is not needed elsewhere
 
-        return NyuLabelled(s.data_url, part)
+        return NyuLabelled(labelled, part)
     return nyu_train(s.data_url) if part == "train" else nyu_test(s.data_url)
+
+
+def _labelled_file(data_url: Path) -> Path | None:
+    inside = data_url / NYU_LABELLED
+    if inside.is_file():
+        return inside
+    return data_url if data_url.suffix == ".mat" and not data_url.is_dir() else None

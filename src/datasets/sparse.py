@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def _cells(size: int, out_size: int) -> np.ndarray:
+def cells(size: int, out_size: int) -> np.ndarray:
     """Return the cell that each pixel's centre falls into, floor((i + 1/2) * out_size / size), exactly."""
     return (2 * np.arange(size) + 1) * out_size // (2 * size)
 
@@ -25,8 +25,8 @@ def pool_valid(depth_m: np.ndarray, out_hw: tuple[int, int]) -> np.ndarray:
         out_hw float32, metres, 0 where no reading falls into the cell.
     """
     rows, columns = np.nonzero(np.isfinite(depth_m) & (depth_m > 0))
-    cells = _cells(depth_m.shape[0], out_hw[0])[rows], _cells(depth_m.shape[1], out_hw[1])[columns]
+    places = cells(depth_m.shape[0], out_hw[0])[rows], cells(depth_m.shape[1], out_hw[1])[columns]
     pooled = np.full(out_hw, np.inf, np.float32)
-    np.minimum.at(pooled, cells, depth_m[rows, columns].astype(np.float32))
+    np.minimum.at(pooled, places, depth_m[rows, columns].astype(np.float32))
     pooled[np.isinf(pooled)] = 0
     return pooled

@@ -13,7 +13,7 @@ from src.datasets.augment import scale_colors, to_chw
 from src.datasets.pair_sets import PairSet
 from src.datasets.record_sets import RecordPairs
 from src.dcnf.features import describe, pooling, similarity
-from src.dcnf.patches import patches
+from src.dcnf.patches import PATCH_PX, patches
 from src.dcnf.superpixels import limit_edge, segment
 from src.dcnf.truth import superpixel_truth
 from src.errors import UserError
@@ -21,7 +21,8 @@ from src.method import Sample
 
 STRIDE = 8  # of the cells that features are pooled from
 # What superpixels depend on; records tell it beside the superpixels that they hold.
-_DIVIDED_BY = ("superpixels", "num_superpixels", "slic_regularizer", "block_px", "max_edge_px")
+_DIVIDED_BY = {"slic": ("superpixels", "num_superpixels", "slic_regularizer", "max_edge_px"),
+               "grid": ("superpixels", "block_px", "max_edge_px")}
 
 
 class Divided(NamedTuple):
@@ -60,7 +61,7 @@ def superpixel_row(rgb: np.ndarray, settings: Settings) -> dict[str, Any]:
 
 
 def _divided_by(settings: Settings) -> np.ndarray:
-    text = " ".join(f"--{name} {settings[name]}" for name in _DIVIDED_BY)
+    text = " ".join(f"--{name} {settings[name]}" for name in _DIVIDED_BY[settings.superpixels])
     return np.frombuffer(text.encode(), np.uint8)
 
 
@@ -124,7 +125,7 @@ def network_inputs(picture: Divided, settings: Settings,
 
 def _patches(picture: Divided, settings: Settings) -> np.ndarray:
     """Return a patch for each superpixel, (N, 3, P, P) float32 in [0, 1], black for padding."""
-    found = patches(picture.rgb, picture.labels, settings.box_px, settings.patch_px)
+    found = patches(picture.rgb, picture.labels, settings.box_px, PATCH_PX[settings.reduced])
     filled = np.zeros((settings.max_superpixels, *found.shape[1:]), np.float32)
     np.divide(found, np.float32(255), out=filled[:len(found)])
     return filled

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from src.dcnf.superpixels import areas, boxes, cells, check_number, edges_of
+from src.datasets.sparse import cells
+from src.dcnf.superpixels import areas, boxes, check_number, edges_of
 
 GAMMAS = {"texture": 50.0, "histogram": 25.0, "colour": 0.1}  # in the order of `Described.distances`
 NUM_LEVELS = 11  # of a colour histogram, a channel

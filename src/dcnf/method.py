@@ -20,6 +20,7 @@ from src.datasets.record_rows import Rows, pair_rows
 from src.dcnf import data_loader
 from src.dcnf.features import GAMMAS
 from src.dcnf.paint import depth_map
+from src.dcnf.patches import PATCH_PX
 from src.dcnf.superpixels import limited_hw
 from src.errors import UserError
 from src.graph import Graph, Model, TensorSpec, Wire
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from mindspore import nn
 
 _STRIDE = 16  # of the trunks
-_PATCH_PX = {False: 224, True: 100}  # that the patch networks take, by `reduced`
 _LOG_LIMIT = 10.0  # e^10 m is beyond every protocol; a diverged net must not overflow
 
 
@@ -59,15 +59,13 @@ class Dcnf(Method):
         if s.superpixels == "slic" and s.num_superpixels > s.max_superpixels:
             raise UserError(f"--num_superpixels {s.num_superpixels} must not be above --max_superpixels "
                             f"{s.max_superpixels}, the room for them")
-        if s.unary == "patches" and s.patch_px != _PATCH_PX[s.reduced]:
-            raise UserError(f"--patch_px {s.patch_px} does not fit the patch network: with --reduced "
-                            f"{str(s.reduced).lower()} give --patch_px {_PATCH_PX[s.reduced]}")
 
     @property
     def _unary_inputs(self) -> tuple[TensorSpec, ...]:
         s = self.settings
         if s.unary == "patches":
-            return (TensorSpec("patches", (s.max_superpixels, 3, s.patch_px, s.patch_px)),)
+            patch_px = PATCH_PX[s.reduced]
+            return (TensorSpec("patches", (s.max_superpixels, 3, patch_px, patch_px)),)
         cells = s.image_height // data_loader.STRIDE * (s.image_width // data_loader.STRIDE)
         return (TensorSpec("image", (3, s.image_height, s.image_width)),
                 TensorSpec("pool", (s.max_superpixels, cells)))
@@ -110,6 +108,7 @@ class Dcnf(Method):
         columns += ("similarity",) if joint else ()
         own_rate = s.joint_learning_rate if joint else s.unary_learning_rate
         return Stage(name, f"dcnf net, {name}", DcnfObjective(networks["dcnf"], name),
+                     results=("dcnf:depth",) if joint else ("dcnf:unary",),
                      columns=(*columns, "log_depth", "valid"), trained=("dcnf",),
                      needs=("dcnf",) if joint else (), learning_rate=own_rate, epochs=s.epochs,
                      steps=(s.joint_steps if joint else s.unary_steps) or None,
@@ -149,6 +148,10 @@ class Dcnf(Method):
         """Take one picture."""
         rgb = pictures["picture"]
         return data_loader.sample_of(name, data_loader.divide(rgb, self.settings), rgb, self.settings)
+
+    def shuffled(self, sample: Sample, other: Sample) -> Sample:
+        """Take the other's superpixels, too, which its inputs are of."""
+        return dataclasses.replace(sample, inputs=other.inputs, extras=other.extras)
 
     def mirrored(self, sample: Sample) -> Sample:
         """Mirror image and superpixels; these are as alike as before."""

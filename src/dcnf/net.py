@@ -13,6 +13,7 @@ from mindspore import nn, ops
 from mindspore.common.initializer import HeNormal, XavierUniform
 
 from src.dcnf.crf import Crf
+from src.dcnf.patches import PATCH_PX
 from src.layers.resize import BilinearUpsample
 from src.layers.resnet import ImageNetNormalization, batch_norm
 
@@ -232,7 +233,7 @@ class PatchUnary(nn.Cell):
 
     def __init__(self, reduced: bool = False):
         super().__init__()
-        self.patch_px = 100 if reduced else 224
+        self.patch_px = PATCH_PX[reduced]
         pad = "valid" if reduced else "same"
         self.conv1 = self._conv(3, 64, 11, "valid", 1 if reduced else 4)
         self.conv2 = self._conv(64, 256, 5, pad)

@@ -8,6 +8,9 @@ import numpy as np
 
 from src.dcnf.superpixels import centroids
 
+PATCH_PX = {False: 224, True: 100}
+"""Edge of what the patch networks take, by `reduced`."""
+
 
 def patches(rgb: np.ndarray, labels: np.ndarray, box_px: int, patch_px: int) -> np.ndarray:
     """Return what surrounds the centroid of each superpixel.

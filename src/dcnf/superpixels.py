@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from src.config import Settings
+from src.datasets.sparse import cells
 from src.errors import UserError
 
 MAX_SUPERPIXELS = 1000
@@ -93,11 +94,6 @@ def check_number(number: int, max_superpixels: int) -> None:
     if number > max_superpixels:
         raise UserError(f"a picture has {number} superpixels and --max_superpixels is {max_superpixels}; "
                         "give more, or larger superpixels (--block_px, --num_superpixels)")
-
-
-def cells(size: int, out_size: int) -> np.ndarray:
-    """Return which of `out_size` cells each pixel's centre is in, floor((i + 1/2) * out_size / size)."""
-    return (2 * np.arange(size) + 1) * out_size // (2 * size)
 
 
 def resize_labels(labels: np.ndarray, image_hw: tuple[int, int]) -> np.ndarray:

@@ -31,7 +31,7 @@ _HIGHER_IS_BETTER = ("delta1", "delta2", "delta3")
 
 def _measured_graph(method: Method, stage: Stage) -> Graph | None:
     """Return the part of the graph that makes a stage's results, or None where it has none."""
-    results = method.graph.results_of(method.graph.models_of(stage.trained))
+    results = stage.results or method.graph.results_of(method.graph.models_of(stage.trained))
     return method.graph.upto(results) if results else None
 
 
@@ -82,6 +82,7 @@ class StageLoop:
         self.total = len(rates)
         self.done = done
         self.seconds = {"wait": 0.0, "step": 0.0, "rest": 0.0}
+        self.counted = False  # whether a sample had truth to train on
         self.graph = _measured_graph(self.method, stage)
         self.validation_samples = trainer.validation_samples if self.graph else None
 
@@ -97,6 +98,7 @@ class StageLoop:
                 group = [next(batches) for _ in range(micro)]
                 waited = time.perf_counter()
                 row = self._make_step(number, group)
+                self._require_truth(number + 1 - first, first)
                 stepped = time.perf_counter()
                 row.update(seconds=stepped - clock, wait_seconds=waited - clock)
                 if self.log:
@@ -128,6 +130,7 @@ class StageLoop:
         columns = [tuple(ms.Tensor.from_numpy(batch.columns[name]) for name in self.stage.columns)
                    for batch in group]
         sums, counts, applied = self.step(columns)
+        self.counted = self.counted or bool((counts > 0).any())
         means = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0)
         loss = float(np.dot(means, self.stage.objective.weights))
         # in float16 an overflow is skipped and the loss scale halved, until that can help no more
@@ -139,6 +142,13 @@ class StageLoop:
         terms = dict(zip(self.stage.objective.terms, means.astype(float).tolist()))
         return {"step": number, "epoch": number * len(group) // self.loader.batches_per_epoch, "loss": loss,
                 "terms": terms, "learning_rate": float(self.rates[number]), "applied": applied}
+
+    def _require_truth(self, made: int, first: int) -> None:
+        """Refuse data that teach nothing, once an epoch of them or the whole stage has been seen."""
+        epoch = made * self.settings.accumulate_steps >= self.loader.batches_per_epoch
+        if not self.counted and (epoch or first + made == self.total and not first):
+            raise UserError(f"no sample of the {self.stage.title} has anything to train on: the depth maps "
+                            "have no usable reading; look at the data and their units (--depth_scale)")
 
     def _after_step(self, number: int, row: dict) -> None:
         s, made = self.settings, number + 1

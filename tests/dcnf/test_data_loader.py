@@ -20,7 +20,7 @@ from tests.dcnf_files import HEIGHT, ROOM, WIDTH, InMemory, scene, settings_of, 
 
 PLAIN = ("--rand_flip", "false", "--color_range", 0)  # no augmentation
 GRID = ("--superpixels", "grid", "--block_px", 16, "--max_edge_px", 64)  # 3 x 4 blocks of 48 x 64
-PATCHES = ("--unary", "patches", "--patch_px", 24, "--box_px", 32)
+PATCHES = ("--unary", "patches", "--reduced", "true", "--box_px", 32)
 LARGE_HW = (96, 128)  # a picture twice as large as the network sees it
 
 
@@ -47,7 +47,7 @@ TRUTH = {"log_depth": (ROOM,), "valid": (ROOM,)}
 
 
 @pytest.mark.parametrize(("argv", "unary"), [
-    ((), IMAGE), (GRID, IMAGE), (("--max_edge_px", 40), IMAGE), (PATCHES, {"patches": (ROOM, 3, 24, 24)})])
+    ((), IMAGE), (GRID, IMAGE), (("--max_edge_px", 40), IMAGE), (PATCHES, {"patches": (ROOM, 3, 100, 100)})])
 def test_columns_are_contiguous_float32_of_fixed_sizes(argv, unary):
     pairs = {"similarity": (3, ROOM, ROOM)}
     for picture in (scene(), scene(image_hw=LARGE_HW), scene(image_hw=(61, 45))):
@@ -138,12 +138,12 @@ def test_pictures_come_as_the_network_sees_them():
 
 def test_patches_surround_the_blocks():
     rgb, _ = scene()
-    patches = read_one(0, *PLAIN, *GRID, "--unary", "patches", "--box_px", 24, "--patch_px", 24)["patches"]
-    padded = np.pad(rgb, ((4, 4), (4, 4), (0, 0))) / 255
+    patches = read_one(0, *PLAIN, *GRID, *PATCHES, "--box_px", 100)["patches"]
+    padded = np.pad(rgb, ((42, 42), (42, 42), (0, 0))) / 255
     for block in range(12):
         top, left = 16 * (block // 4), 16 * (block % 4)
         np.testing.assert_allclose(np.moveaxis(patches[block], 0, -1),
-                                   padded[top:top + 24, left:left + 24], atol=1e-7)
+                                   padded[top:top + 100, left:left + 100], atol=1e-7)
     assert not patches[12:].any()
 
 
@@ -275,7 +275,11 @@ def test_records_without_superpixels_are_divided_when_they_are_read(tmp_path, pa
                                              ("superpixels", None)])
 def test_superpixels_of_other_settings_are_refused(stored, name, value):
     path, argv = stored
-    value = value or ("slic" if "grid" in argv else "grid")
+    kind = "grid" if "grid" in argv else "slic"
+    if name in {"slic": ("block_px",), "grid": ("num_superpixels", "slic_regularizer")}[kind]:
+        assert len(read_record(path, *argv, f"--{name}", value)) == 3  # without a say here
+        return
+    value = value or ("slic" if kind == "grid" else "grid")
     with pytest.raises(UserError) as caught:
         read_record(path, *argv, f"--{name}", value)
     text, made = str(caught.value), settings_of(*argv)

@@ -39,7 +39,7 @@ from tests.samples import save
 
 DEPTH, UNARY = "dcnf:depth", "dcnf:unary"
 GRID = ("--superpixels", "grid", "--block_px", 16, "--max_edge_px", 64)  # 3 x 4 blocks of 48 x 64
-REDUCED = ("--unary", "patches", "--reduced", "true", "--patch_px", 100)
+REDUCED = ("--unary", "patches", "--reduced", "true")
 PAINTED = ("--smoothing", "none")
 CELLS = HEIGHT * WIDTH // 64
 
@@ -101,7 +101,7 @@ def test_the_network_is_the_settings(argv, kind, trunk):
     if trunk:
         assert type(network.unary.trunk) is trunk
     else:  # the patches that it takes are those that the method gives
-        assert network.unary.patch_px == method.settings.patch_px == method.graph.inputs[0].shape[-1]
+        assert network.unary.patch_px == method.graph.inputs[0].shape[-1]
     assert (network.crf.cg_steps, network.crf.beta_max) == (9, 5)
     np.testing.assert_allclose(network.crf.beta().asnumpy(), [1], rtol=1e-5)
 
@@ -110,7 +110,7 @@ def test_the_published_forms_are_presets():
     paper, seed, cpu = (settings_of("--preset", name) for name in ("paper", "seed", "cpu"))
     assert (paper.trunk, paper.optimizer, paper.momentum, paper.weight_decay) == ("vgg16", "sgd", 0.9, 5e-4)
     assert paper.unary_learning_rate == paper.joint_learning_rate == 1e-4
-    assert (seed.superpixels, seed.block_px, seed.box_px, seed.patch_px) == ("grid", 40, 100, 100)
+    assert (seed.superpixels, seed.block_px, seed.box_px) == ("grid", 40, 100)
     assert seed.reduced and seed.similarities == ("histogram", "colour")
     assert (cpu.trunk, cpu.unary, cpu.batch_size) == ("light", "pooled", 4)
 
@@ -144,6 +144,7 @@ def test_stages(argv, unary):
     assert (first.objective.terms, second.objective.terms) == (("squared_error",), ("nll",))
     for stage, name in ((first, "unary"), (second, "joint")):
         assert (stage.name, stage.title) == (name, f"dcnf net, {name}")
+        assert stage.results == (DEPTH if name == "joint" else UNARY,)  # what its best checkpoint is best in
         assert stage.trained == ("dcnf",) and stage.objective.network is network
         assert (stage.epochs, stage.steps) == (7, None)
         assert [group.lr_scale for group in stage.groups] == [4]
@@ -197,6 +198,7 @@ def names_of(samples) -> list[str]:
 
 @pytest.mark.parametrize(("given", "train", "test"), [
     (MAT, ["00002", "00003", "00004"], ["00000", "00001"]),
+    ("", ["00002", "00003", "00004"], ["00000", "00001"]),  # the folder that holds it
     ("records", ["00002", "00003", "00004"], ["00000", "00001"]),
     ("hu", ["room_0", "room_1", "room_2"], ["00000", "00001"])])
 def test_training_and_test_sets_of_every_form(root, given, train, test):
@@ -327,6 +329,16 @@ def test_flip_average_of_a_symmetric_net_is_its_map_and_of_a_biased_one_the_mean
             assert np.abs(averaged - plain).max() > 0.1
 
 
+def test_shuffled_pictures_come_with_their_superpixels():
+    """The control predicts what the other picture's map is, not a patchwork of both."""
+    method, samples = in_memory(*PAINTED, pictures=2, image_hw=(96, 128))
+    own, other = samples[0], samples[1]
+    mixed = method.shuffled(own, other)
+    assert mixed.truth_m is own.truth_m and mixed.inputs is other.inputs
+    raw = np.random.default_rng(0).normal(1, 0.5, ROOM).astype(np.float32)
+    np.testing.assert_array_equal(method.decode(DEPTH, raw, mixed), method.decode(DEPTH, raw, other))
+
+
 def test_figures_of_both_results_by_hand():
     method, samples = in_memory(*PAINTED, pictures=2)
     evaluation = Evaluation(method, chosen_protocols(method))
@@ -367,8 +379,6 @@ KINDS = "is not possible: give one or more of texture, histogram, colour, each o
     (("--num_superpixels", 25), "--num_superpixels 25 must not be above --max_superpixels 24"),
     (("--max_superpixels", 1001), "--max_superpixels 1001 is not possible"),
     (("--superpixels", "slics"), "did you mean slic?"),
-    (("--unary", "patches", "--patch_px", 100), "--patch_px 100 does not fit"),
-    (("--unary", "patches", "--reduced", "true"), "--patch_px 224 does not fit"),
     (("--beta_max", 1), "--beta_max 1 is not possible"),
     (("--stages", "crf"), "--stages crf is not known: dcnf has unary, joint"),
     (("--data_url", "{root}/no"), "no data folder {root}/no"),

@@ -10,6 +10,7 @@ import re
 import signal
 from pathlib import Path
 
+import cv2
 import mindspore as ms
 import numpy as np
 import pytest
@@ -159,6 +160,16 @@ def test_the_fine_stage_builds_on_the_coarse_net_that_is_saved(averaged, nyu, tm
     train_toy(nyu, tmp_path, *SGD, "--stages", "fine", "--ckpt", f"coarse={coarse}")
     assert weights(tmp_path / "Ckpt/FinalFineNet.ckpt") == weights(averaged / "Ckpt/FinalFineNet.ckpt")
     assert not (tmp_path / "Ckpt/FinalCoarseNet.ckpt").exists()
+
+
+@pytest.mark.parametrize("steps", [2, 9])  # less than an epoch, and three of them
+def test_data_without_a_reading_are_refused(tmp_path, steps):
+    folder = write_nyu(tmp_path / "nyu", 7, 1)
+    for path in (folder / "Train").rglob("*.png"):
+        cv2.imwrite(str(path), np.zeros_like(cv2.imread(str(path), cv2.IMREAD_UNCHANGED)))
+    with pytest.raises(UserError, match="no sample of the coarse net has anything to train on"):
+        train_toy(folder, tmp_path / "run", "--max_steps", steps, "--stages", "coarse")
+    assert not list((tmp_path / "run").rglob("Final*.ckpt"))
 
 
 def test_a_finished_training_may_go_on(nyu, tmp_path):
