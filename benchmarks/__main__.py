@@ -12,13 +12,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import ddrnet, depthnet, mergedepth, panodepth
+from benchmarks import dcnf, ddrnet, depthnet, mergedepth, panodepth
 from benchmarks.measuring import environment, run_python
 from src.errors import UserError, run_command
 from src.files import write_json
 
 # Each has DATA, the generator's arguments, and measure() and summary().
-METHODS = {"depthnet": depthnet, "ddrnet": ddrnet, "mergedepth": mergedepth, "panodepth": panodepth}
+METHODS = {"depthnet": depthnet, "ddrnet": ddrnet, "mergedepth": mergedepth, "panodepth": panodepth,
+           "dcnf": dcnf}
 
 
 def main(argv: list[str]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measuring import run_python, run_training
-from src.baseline import best_figures, constant_figures
+from src.baseline import TrainingMaps, best_figures, constant_figures
 from src.config import load_settings
 from src.method import Method, build_method
 from src.protocols import protocol_named
@@ -101,8 +101,8 @@ def _evaluate(data: Path, folder: Path, *arguments: object) -> dict[str, dict[st
 
 
 def _best_constant(data: Path, view: str) -> dict[str, float]:
-    scans = _method(data).train_samples("supervised")
-    return best_figures(constant_figures(_method(data, *_EXACT), scans, f"depth_{view}_m", f"{view}:depth",
+    scans = TrainingMaps(_method(data).train_samples("supervised"), f"depth_{view}_m")
+    return best_figures(constant_figures(_method(data, *_EXACT), scans, f"{view}:depth",
                                          protocol_named(PROTOCOL)))
 
 

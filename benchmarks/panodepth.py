@@ -19,7 +19,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.measuring import run_python, run_training
-from src.baseline import best_figures, constant_figures
+from src.baseline import TrainingMaps, best_figures, constant_figures
 from src.config import load_settings
 from src.method import Method, build_method
 from src.protocols import protocol_named
@@ -73,8 +73,8 @@ def _evaluate(data: Path, folder: Path, *arguments: object) -> dict[str, dict[st
 
 def _best_constant(data: Path, protocol: str) -> dict[str, float]:
     method = _method(data, *_PLAIN)
-    return best_figures(constant_figures(method, method.train_samples("depth"), "depth_m", "pano:depth",
-                                         protocol_named(protocol)))
+    maps = TrainingMaps(method.train_samples("depth"), "depth_m")
+    return best_figures(constant_figures(method, maps, "pano:depth", protocol_named(protocol)))
 
 
 def _method(data: Path, *arguments: str) -> Method:

@@ -18,7 +18,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from src.baseline import best_figures, constant_figures  # noqa: E402 - the repository is no installed package
+from src.baseline import TrainingMaps, best_figures, constant_figures  # noqa: E402 - the repository is no installed package
 from src.config import load_settings  # noqa: E402
 from src.errors import UserError, run_command  # noqa: E402
 from src.files import write_json  # noqa: E402
@@ -124,7 +124,7 @@ def baseline_figures(data: Path) -> dict[str, dict[str, float]]:
     """Score the constant maps of the training set on the test set."""
     settings = load_settings("eval", "", ["--data_url", str(data), "--augmentation", "none"])
     method = build_method(settings)
-    return constant_figures(method, method.train_samples("fine"), "depth_m", "fine:log_depth",
+    return constant_figures(method, TrainingMaps(method.train_samples("fine"), "depth_m"), "fine:log_depth",
                             protocol_named(PROTOCOL))
 
 

@@ -3,7 +3,7 @@
 """The best that can be predicted without looking: constant depth maps of a training set."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,22 +35,20 @@ def constant_maps(depth_maps_m: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
     return {name: values.astype(np.float32) for name, values in constants.items()}
 
 
-def constant_figures(method: Method, train_samples: Any, column: str, result: str,
+def constant_figures(method: Method, maps: Sequence[np.ndarray], result: str,
                      protocol: Protocol) -> dict[str, dict[str, float]]:
     """Score the constant maps of a training set on the method's evaluation set.
 
     Args:
         method: gives the evaluation set and how maps are placed in pictures.
-        train_samples: of `Method.train_samples`, without augmentation.
-        column: of these samples, depth in metres (1, h, w).
+        maps: of the training set, (h, w) in metres on the network's grid, 0 = no reading (`TrainingMaps`).
         result: of the method's graph, in whose place the maps stand (it tells the view).
         protocol: what to measure.
 
     Returns:
         the figures by the names of `constant_maps`.
     """
-    train = _Maps(train_samples, column)
-    constants = constant_maps(ahead(train, range(len(train)), method.settings.num_parallel_workers))
+    constants = constant_maps(ahead(maps, range(len(maps)), method.settings.num_parallel_workers))
     evaluations = {name: Evaluation(method, [protocol]) for name in constants}
     for sample in read_samples(method, method.eval_samples()):
         for name, evaluation in evaluations.items():
@@ -64,8 +62,13 @@ def best_figures(figures: Mapping[str, Mapping[str, float]]) -> dict[str, float]
             for name in next(iter(figures.values()))}
 
 
-class _Maps:
-    """The depth maps of a training set on the network's grid."""
+class TrainingMaps:
+    """The depth maps of a training set on the network's grid.
+
+    Args:
+        samples: of `Method.train_samples`, without augmentation.
+        column: of these samples, depth in metres (1, h, w).
+    """
 
     def __init__(self, samples: Any, column: str):
         self.samples = samples
