@@ -177,7 +177,7 @@ def _tokens(argv: list[str], names: Mapping[str, Option], has_positionals: bool)
 
 
 def _build_parser(command: str, description: str, sections: list[Section],
-                  positionals: Mapping[str, str]) -> CommandParser:
+                  own_defaults: Mapping[str, Any], positionals: Mapping[str, str]) -> CommandParser:
     parser = CommandParser(f"python {command}.py", description)
     for name, text in positionals.items():
         parser.add_argument(name, help=text)
@@ -188,7 +188,8 @@ def _build_parser(command: str, description: str, sections: list[Section],
             extra: dict[str, Any] = {"nargs": "?", "const": "true"} if option.type == "bool" else {}
             if option.type in REPEATED or option.shorthand:
                 extra["action"] = "append"
-            shown = "not set" if option.default is None else option.default
+            default = own_defaults.get(option.name, option.default)
+            shown = "not set" if default is None else default
             text = f"{option.help} [{option.describe()}; default {shown}]".replace("%", "%%")
             group.add_argument(*flags, dest=option.name, default=argparse.SUPPRESS, metavar="X", help=text,
                                **extra)
@@ -256,7 +257,7 @@ def load_settings(command: str, description: str, argv: list[str],
     sections = [*common, own]
     options = {name: option for section in sections for option in section.options
                for name in (option.name, *option.aliases)}
-    parser = _build_parser(command, description, sections, positionals or {})
+    parser = _build_parser(command, description, sections, own.defaults, positionals or {})
     given = vars(parser.parse_args(_tokens(argv, options, bool(positionals))))
 
     preset_name = given.get("preset", from_file.get("preset"))

@@ -321,6 +321,13 @@ for command in sys.argv[1:]:
 """
 
 
+def test_help_shows_the_defaults_of_the_method(capsys):
+    with pytest.raises(SystemExit):
+        load_settings("train", "", ["--method", "dcnf", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "default ./data/nyu]" in text and "default cosine]" in text
+
+
 def test_help_needs_no_mindspore():
     """The help of each command lists the settings without the seconds that MindSpore takes to load."""
     run = subprocess.run([sys.executable, "-c", _HELP_OF_ALL, *COMMANDS], cwd=DEFAULT_CONFIG.parent,

@@ -179,6 +179,16 @@ def test_the_committed_picture_of_mergedepth_is_up_to_date(tmp_path):
         "python scripts/draw_networks.py --method mergedepth --shared_weights --output_dir docs/images")
 
 
+def test_the_committed_picture_of_dcnf_is_up_to_date(tmp_path):
+    """The CRF is compiled inside, and not all inputs are maps."""
+    (path,) = draw_networks(build_method(load_settings("draw_networks", "", ["--method", "dcnf"])), tmp_path)
+    assert path.read_bytes() == (IMAGES / path.name).read_bytes(), (
+        "python scripts/draw_networks.py --method dcnf --output_dir docs/images makes it anew")
+    texts = ["".join(text.itertext()).strip()
+             for text in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
+    assert {"image", "pool", "similarity", "crf", "depth", "unary"} <= set(texts)
+
+
 @pytest.mark.parametrize("index, net", [(0, "convResnet"), (1, "hypercolumn")])
 def test_the_numbers_in_the_picture_sum_up(fresh, index, net):
     texts = ["".join(text.itertext()).strip()

@@ -89,7 +89,8 @@ def _levels(blocks: Sequence[Block]) -> dict[Block, int]:
     levels: dict[Block, int] = {}
     for block in blocks:
         is_map = len(block.shape) == 3
-        levels[block] = round(math.log2(full / block.shape[-2])) if is_map else levels[block.inputs[0]]
+        levels[block] = (max(0, round(math.log2(full / block.shape[-2]))) if is_map
+                         else levels[block.inputs[0]] if block.inputs else 0)
     return levels
 
 

@@ -20,7 +20,7 @@ def learning_rates(base: float, total_steps: int, settings: Settings, steps_per_
     s = settings
     t = np.arange(total_steps, dtype=np.float64)
     decays = t / s.lr_decay_steps
-    if s.lr_decays_per_epoch:  # one division of whole numbers: rounding down must not miss a decay
+    if s.lr_decays_per_epoch:
         decays = t * min(s.lr_decays_per_epoch, steps_per_epoch) / steps_per_epoch
     if s.lr_schedule == "cosine":
         course = np.clip((t - s.warmup_steps) / max(1, total_steps - s.warmup_steps), 0.0, 1.0)
@@ -28,7 +28,7 @@ def learning_rates(base: float, total_steps: int, settings: Settings, steps_per_
     elif s.lr_schedule == "exponential":
         factor = s.lr_decay_rate ** decays
     elif s.lr_schedule == "step":
-        factor = s.lr_decay_rate ** np.floor(decays)
+        factor = s.lr_decay_rate ** np.floor(decays + 1e-9)  # a product just below 20 has had 20 decays
     else:
         factor = np.ones_like(t)
     if s.warmup_steps:
@@ -42,4 +42,4 @@ def check_decay(settings: Settings) -> None:
     decays = s.lr_schedule in ("step", "exponential") and s.lr_decays_per_epoch
     if s.given("lr_decay_steps") and decays and not s.given("lr_decays_per_epoch"):
         raise UserError(f"--lr_decay_steps has no effect, as --method {s.method} decays "
-                        f"{s.lr_decays_per_epoch} times an epoch; give --lr_decays_per_epoch 0, too")
+                        f"{s.lr_decays_per_epoch:g} times an epoch; give --lr_decays_per_epoch 0, too")

@@ -73,6 +73,13 @@ def test_every_epoch_has_as_many_decays(per_epoch):
     assert len(np.unique(seen)) == 100 * per_epoch
 
 
+def test_a_decay_may_come_after_several_epochs():
+    """The published DCNF: times 0.6 every 20 epochs, here of 99 steps."""
+    seen = rates(6000, "--lr_schedule", "step", "--lr_decays_per_epoch", "0.05", "--lr_decay_rate", "0.6",
+                 steps_per_epoch=99)
+    np.testing.assert_allclose(seen, 0.2 * 0.6 ** (np.arange(6000) // 1980), rtol=1e-6)
+
+
 def test_decay_steps_that_would_have_no_effect_are_refused():
     """A method that decays by epochs, as mergedepth does, and a user who decays by steps."""
     settings = load_settings("train", "", ["--method", "mergedepth", "--lr_decay_steps", "50"])
