@@ -35,7 +35,7 @@ def main(argv: list[str]) -> None:
     total = min(len(samples), settings.limit or len(samples))
     reader = read_samples(method, samples, settings.limit)
     maps = _external(settings, reader) if settings.predictions else _predicted(method, reader)
-    for sample, found in tqdm(maps, total=total, unit="image", disable=not sys.stderr.isatty()):
+    for sample, found in tqdm(maps, total=total, unit="image", disable=None):
         if settings.predictions:
             evaluation.add_external(sample, found["external"])
         else:

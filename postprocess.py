@@ -31,7 +31,7 @@ def main(argv: list[str]) -> None:
     evaluation = Evaluation(method, chosen_protocols(method), keep_rows=settings.output_csv is not None)
     maps = read_results(method, manifest, labels, results)
     for sample, network_maps in tqdm(maps, total=len(manifest["samples"]), unit="image",
-                                     disable=not sys.stderr.isatty()):
+                                     disable=None):
         evaluation.add(sample, network_maps)
     evaluation.publish(settings)
 

@@ -97,7 +97,7 @@ def _check(root: Path, views: Sequence[View]) -> Counter:
     """Check all files by their headers, and poses; return how many pictures there are of each size."""
     wrong: list[str] = []
     sizes: Counter = Counter()
-    for view in tqdm(views, unit="panorama", desc="check", disable=not sys.stderr.isatty()):
+    for view in tqdm(views, unit="panorama", desc="check", disable=None):
         found = problems(root, [view.row]) or _pose_problems(root, view)
         wrong += found
         if not found:
@@ -120,7 +120,7 @@ def _pairs(root: Path, views: Sequence[View], units_per_m: float, args: argparse
     """Return the pairs; what is seen is kept of one world at a time."""
     def world(view: View) -> str:
         return view.world
-    bar = tqdm(sorted(views, key=world), unit="panorama", desc="pairs", disable=not sys.stderr.isatty())
+    bar = tqdm(sorted(views, key=world), unit="panorama", desc="pairs", disable=None)
     pairs: list[Row] = []
     for _, members in groupby(bar, world):
         rows, seen = zip(*((view.row, read_seen(root, view.row, units_per_m)) for view in members))

@@ -122,7 +122,7 @@ def main(argv: list[str]) -> None:
     todo = [frame for frame in frames
             if args.overwrite or not all(path.exists() for path in _maps(frame, output_dir, args.format))]
     work = partial(prepare, root=root, output_dir=output_dir, kind=args.format, calibrations=calibrations)
-    for _ in tqdm(_run(work, todo, args.workers), total=len(todo), unit="frame", disable=not todo):
+    for _ in tqdm(_run(work, todo, args.workers), total=len(todo), unit="frame", disable=None):
         pass
     print(f"{len(todo)} frames written below {output_dir}, {len(frames) - len(todo)} were there")
 

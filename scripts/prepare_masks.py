@@ -121,7 +121,7 @@ def main(argv: list[str]) -> None:
         raise UserError("--remove_dots is about the reference, which --test does without; give one of them")
     groups = _groups(args.folder)
     frames = [frame for group in groups for frame in _frames(group, not args.test)]
-    with tqdm(frames, unit="frame", disable=not sys.stderr.isatty()) as progress:
+    with tqdm(frames, unit="frame", disable=None) as progress:
         for raw in progress:
             prepare(raw, not args.test, args.remove_dots)
     print(f"{len(frames)} frames: depth_filled/ and mask/ written in {len(groups)} groups of {args.folder}")

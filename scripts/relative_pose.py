@@ -89,7 +89,7 @@ def _turned(rgb: np.ndarray, pose: np.ndarray, columns: int) -> tuple[np.ndarray
 def measure(network: Network, pairs: PanoramaList, turn: bool) -> list[str]:
     """Return the lines of a table: the network and the controls over all pairs of a list."""
     rng, answers, truth = np.random.default_rng(_SEED), [], []
-    for row in tqdm(pairs.rows, unit="pair", disable=not sys.stderr.isatty()):
+    for row in tqdm(pairs.rows, unit="pair", disable=None):
         views = []
         for image, _, pose in (row[:3], row[3:]):
             rgb, camera_to_world = read_rgb(pairs.root / image), read_pose(pairs.root / pose)

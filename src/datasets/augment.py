@@ -72,3 +72,12 @@ def sharpen(rgb: np.ndarray, factor: float) -> np.ndarray:
 def to_chw(rgb: np.ndarray) -> np.ndarray:
     """Turn a picture (H, W, 3) into contiguous (3, H, W) float32."""
     return np.ascontiguousarray(rgb.transpose(2, 0, 1), np.float32)
+
+
+def dropout(rng: np.random.Generator, shape: tuple[int, ...], share: float) -> np.ndarray:
+    """Return what units are multiplied by, float32: 0 for a `share` of them, 1 / (1 - share) for the others.
+
+    Drawn here and not in the network, so that a sample's depends on (seed, epoch, sample) alone.
+    """
+    kept = rng.random(shape, dtype=np.float32) >= share
+    return kept.astype(np.float32) / np.float32(1.0 - share)

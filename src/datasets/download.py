@@ -71,7 +71,7 @@ def download(remote: Remote, folder: Path, force: bool = False, attempts: int = 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         failed = 0
-        with tqdm(desc=remote.name, unit="B", unit_scale=True, unit_divisor=1024) as bar:
+        with tqdm(desc=remote.name, unit="B", unit_scale=True, unit_divisor=1024, disable=None) as bar:
             while True:
                 before = _size(part)
                 reason = _attempt(remote, part, bar)

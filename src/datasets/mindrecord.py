@@ -214,7 +214,7 @@ def _write(path: Path, names: Sequence[str], row: Callable[[int], Row], shards: 
     writer.set_header_size(_HEADER_BYTES)
     columns: set[str] = set()
     rows = in_order(partial(_encoded, row), len(names), workers)
-    for index, data in enumerate(tqdm(rows, path.name, len(names), unit="row")):
+    for index, data in enumerate(tqdm(rows, path.name, len(names), unit="row", disable=None)):
         if not columns:
             columns = set(data)
             fields = {"index": "int64", "name": "string", **dict.fromkeys(sorted(columns), "bytes")}

@@ -17,7 +17,6 @@ in metres. A recording has a world of its own, and which way is up in it no layo
 """
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
@@ -264,4 +263,4 @@ def _name(home: Path, folder: Path) -> str:
 
 
 def _progress(items: Iterable) -> Iterable:
-    return tqdm(items, unit="pose", desc="poses", disable=not sys.stderr.isatty())
+    return tqdm(items, unit="pose", desc="poses", disable=None)

@@ -9,7 +9,6 @@ Cameras are compared with two neighbours in their recording: the next one, and t
 """
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -94,7 +93,7 @@ def sample_depth(posed: PosedSet, limit: int) -> DepthSample:
     files = [file for recording in posed.recordings for file in recording.depth_files]
     chosen = spread(files, limit)
     depths, weights, unread = [], [], []
-    for path in tqdm(chosen, unit="map", desc="depth", disable=not sys.stderr.isatty()):
+    for path in tqdm(chosen, unit="map", desc="depth", disable=None):
         depth_m = posed.read_depth(path)
         height, width = depth_m.shape
         rows = latitude_weights(height) if posed.is_panoramic else np.ones(height)

@@ -81,7 +81,8 @@ def prepare(source: Any, folder: Path, plan: Plan, workers: int = 1,
         raise UserError(f"samples {plan.first} to {plan.end} (START, LIMIT) are none of the {len(source)}")
     _claim(folder, plan, force)
     work = partial(_prepare_one, source, folder, plan, chosen)
-    results = tqdm(in_order(work, len(chosen), workers), folder.name, len(chosen), unit="sample")
+    results = tqdm(in_order(work, len(chosen), workers), folder.name, len(chosen), unit="sample",
+                   disable=None)
     problems = [problem for problem in results if problem]
     if len(problems) == len(chosen):
         raise UserError(f"{folder}: no sample can be read; {problems[0]}")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from src.config import Settings
-from src.datasets.augment import scale_colors, to_chw
+from src.datasets.augment import dropout, scale_colors, to_chw
 from src.datasets.pair_sets import PairSet
 from src.datasets.record_sets import RecordPairs
 from src.dcnf.features import describe, pooling, similarity
@@ -172,8 +172,7 @@ class TrainSamples:
         columns["log_depth"], columns["valid"] = superpixel_truth(depth_m, picture.labels, s.max_superpixels,
                                                                   s.min_truth_share)
         if self.dropout_units:
-            kept = rng.random((s.max_superpixels, self.dropout_units), dtype=np.float32) >= s.dropout
-            columns["keep"] = kept.astype(np.float32) / np.float32(1.0 - s.dropout)
+            columns["keep"] = dropout(rng, (s.max_superpixels, self.dropout_units), s.dropout)
         return columns
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ def write_bundle(method: Method, folder: Path) -> int:
     (folder / "manifest.json").unlink(missing_ok=True)
     entries, unbound = [], method.graph.upto(method.graph.results)
     reader = ahead(samples, range(total), settings.num_parallel_workers)
-    for sample in tqdm(reader, total=total, unit="image", disable=not sys.stderr.isatty()):
+    for sample in tqdm(reader, total=total, unit="image", disable=None):
         sizes = _sizes_of(sample, unbound)
         if not entries:
             first, graph = sizes, unbound.bind(sizes)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -92,7 +91,7 @@ def _infer_files(method: Method, graph: Graph, given: str) -> Iterator[dict]:
     files = dict(rows)
     maps = _maps(method, graph, runners, read_samples(method, _Files(method, rows)))
     for found in tqdm(maps, total=len(rows) * len(graph.results), unit="map",
-                      disable=not sys.stderr.isatty()):
+                      disable=None):
         yield _write(method, graph, found, files[found.sample.name])
 
 
@@ -103,7 +102,7 @@ def _infer_video(method: Method, graph: Graph, given: str) -> Iterator[dict]:
     runners = open_runners(method, graph, settings.model)
     target = Path(settings.output_dir) / f"{path.stem}_depth.mp4"
     frames = tqdm(_maps(method, graph, runners, read_frames(method, kind, path)), unit="frame",
-                  disable=not sys.stderr.isatty())
+                  disable=None)
     with VideoWriter(target, video_rate(path)) as video:
         for number, found in enumerate(frames):
             if number == 0:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from src.config import Settings
-from src.datasets.augment import crop_matrix, scale_colors, sharpen, to_chw, warp
+from src.datasets.augment import crop_matrix, dropout, scale_colors, sharpen, to_chw, warp
 from src.datasets.pair_sets import PairSet, open_pairs
 from src.method import Sample
 
@@ -108,8 +108,7 @@ class TrainSamples:
         columns = {"image": to_chw(self._colors(image, rng)), "depth_m": map_m[None],
                    "valid": (map_m > 0).astype(np.float32)[None]}
         if self.dropout_units:
-            kept = rng.random(self.dropout_units, dtype=np.float32) >= s.dropout
-            columns["keep"] = kept.astype(np.float32) / np.float32(1.0 - s.dropout)
+            columns["keep"] = dropout(rng, (self.dropout_units,), s.dropout)
         return columns
 
     def _colors(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

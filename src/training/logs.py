@@ -65,7 +65,7 @@ class RunLog:
     def start_stage(self, title: str, first: int, total: int) -> None:
         """Open the bar of a stage (on a terminal only)."""
         self._bar = tqdm(total=total, initial=first, desc=title, unit="step", file=sys.stderr,
-                         disable=not sys.stderr.isatty())
+                         disable=None)
 
     def advance(self, loss: float) -> None:
         """Move the bar by one step."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import signal
-import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
@@ -39,7 +38,7 @@ def generate(output_dir: Path, settings: Settings, jobs: list, workers: int) -> 
             if not all((output_dir / name).is_file() for frame in job.files for name in frame)]
     frames = sum(len(job.files) for job in todo)
     with tqdm(total=frames, unit="frame", desc=f"synthetic {settings.layout}", mininterval=0.5,
-              disable=not todo or not sys.stderr.isatty()) as bar:
+              disable=None if todo else True) as bar:
         if workers == 1 or len(todo) < 2:
             for job in todo:
                 job.run(output_dir)

@@ -50,7 +50,7 @@ class SceneJob:
         rng = np.random.default_rng([self.settings.seed, _STREAM[self.split], self.index])
         scene, poses = random_scene(rng, camera, len(self.files))
         for pose, (colour_file, depth_file) in zip(poses, self.files):
-            rgb, z_m = picture(rng, scene, camera, pose, self.settings.holes)
+            rgb, _, z_m = picture(rng, scene, camera, pose, self.settings.holes)
             write_bytes(output_dir / colour_file, _encode(colour_file, rgb[..., ::-1]))
             encode = encode_train_depth if self.split == "Train" else encode_test_depth
             write_bytes(output_dir / depth_file, _encode(depth_file, encode(z_m)))
@@ -79,8 +79,8 @@ def random_scene(rng: np.random.Generator, camera: Pinhole, num_views: int) -> t
 
 
 def picture(rng: np.random.Generator, scene: Scene, camera: Pinhole, pose: Pose,
-            holes: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return the photograph (H, W, 3) uint8 RGB and z (H, W) float32 metres, 0 where there is no reading."""
+            holes: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the photograph (H, W, 3) uint8 RGB, z and z with a Kinect's holes, (H, W) float32 metres."""
     rays = camera.rays(pose)
     view = render(scene, rays)
     z_m = z_depth_m(view.hits.distance_m, rays, pose).reshape(rays.shape)
@@ -88,7 +88,7 @@ def picture(rng: np.random.Generator, scene: Scene, camera: Pinhole, pose: Pose,
     unread = (z_m < NEAREST_M) | (z_m > FARTHEST_M)
     if holes:
         unread |= kinect_holes(rng, z_m, view.facing.reshape(rays.shape), view.glows.reshape(rays.shape))
-    return rgb, np.where(unread, np.float32(0), z_m)
+    return rgb, np.clip(z_m, NEAREST_M, FARTHEST_M), np.where(unread, np.float32(0), z_m)
 
 
 def encode_train_depth(z_m: np.ndarray) -> np.ndarray:

@@ -19,11 +19,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from src.datasets.synthetic.camera import Pinhole, Pose, z_depth_m
-from src.datasets.synthetic.layout_nyu import CAMERA, FARTHEST_M, FRAMES_A_SCENE, NEAREST_M, random_scene
-from src.datasets.synthetic.render import render
-from src.datasets.synthetic.scene import Scene
-from src.datasets.synthetic.sensor import kinect_holes, photograph
+from src.datasets.synthetic.camera import Pinhole
+from src.datasets.synthetic.layout_nyu import CAMERA, FRAMES_A_SCENE, picture, random_scene
 from src.datasets.synthetic.settings import Settings
 from src.files import atomic_path
 
@@ -63,19 +60,6 @@ class FileJob:
 def jobs(settings: Settings) -> list[FileJob]:
     """Return the file's job."""
     return [FileJob(settings, ((FILE,),) * (settings.num_train + settings.num_test))]
-
-
-def picture(rng: np.random.Generator, scene: Scene, camera: Pinhole, pose: Pose,
-            holes: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the photograph (H, W, 3) uint8 RGB, z and z with a Kinect's holes, (H, W) float32 metres."""
-    rays = camera.rays(pose)
-    view = render(scene, rays)
-    z_m = z_depth_m(view.hits.distance_m, rays, pose).reshape(rays.shape)
-    rgb = photograph(rng, view.radiance.reshape(3, *rays.shape))
-    unread = (z_m < NEAREST_M) | (z_m > FARTHEST_M)
-    if holes:
-        unread |= kinect_holes(rng, z_m, view.facing.reshape(rays.shape), view.glows.reshape(rays.shape))
-    return rgb, np.clip(z_m, NEAREST_M, FARTHEST_M), np.where(unread, np.float32(0), z_m)
 
 
 def _views(settings: Settings, camera: Pinhole):
