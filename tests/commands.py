@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,11 @@ def figures(path: Path) -> dict[tuple[str, str], dict[str, float]]:
     """Return the metrics of an `--output_json` file by (net, protocol)."""
     report = json.loads(path.read_text())
     return {(result["net"], result["protocol"]["name"]): result["metrics"] for result in report["results"]}
+
+
+def assert_same_figures(found: Mapping[tuple[str, str], dict[str, float]],
+                        expected: Mapping[tuple[str, str], dict[str, float]], **tolerance: float) -> None:
+    """Assert that `figures` of two files agree within the `rel` and `abs` of `pytest.approx`."""
+    assert found.keys() == expected.keys(), f"{list(found)}, expected {list(expected)}"
+    for key, metrics in expected.items():
+        assert found[key] == pytest.approx(metrics, **tolerance), f"{key}: {found[key]}, expected {metrics}"

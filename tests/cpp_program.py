@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Builds the C++ program once for all tests that run it."""
+"""Builds the C++ program once for all tests that run it, and runs it on a bundle."""
 from __future__ import annotations
 
 import fcntl
@@ -10,7 +10,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
 
 SOURCE_DIR = Path(__file__).resolve().parents[1] / "ascend310_infer"
 BUILD_DIR = SOURCE_DIR / "build"
@@ -22,6 +25,9 @@ def missing_for_cpp() -> str:
     if importlib.util.find_spec("openvino") is None:
         missing.append("the Python package openvino")
     return f"the C++ program needs {', '.join(missing)}" if missing else ""
+
+
+needs_cpp = pytest.mark.skipif(bool(missing_for_cpp()), reason=missing_for_cpp())
 
 
 def mindspore_headers() -> Path | None:
@@ -51,3 +57,16 @@ def build_cpp_program() -> Path:
     """
     run_build_script(BUILD_DIR, f"-DMINDSPORE_HEADERS={mindspore_headers() or ''}")
     return BUILD_DIR / "main"
+
+
+def run_cpp_program(bundle: Path, models: Mapping[str, Path], results: Path, *options: object) -> None:
+    """Run the built program on a bundle of preprocess.py, with the .mindir file of each model by its name.
+
+    The results go to the folder `results`, the times to a folder T beside it.
+    """
+    given = (f"--model={name}={file}" for name, file in models.items())
+    command = [build_cpp_program(), "--manifest", bundle / "manifest.json", *given, "--output_path", results,
+               "--time_path", results.parent / "T", *options]
+    run = subprocess.run([str(part) for part in command], cwd=results.parent, text=True, capture_output=True,
+                         check=False)
+    assert run.returncode == 0, run.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,31 @@ def run_script(script: str, *args: object, cwd: Path, scripts: Path = SCRIPTS,
     """Run `bash <scripts>/<script> args...` in `cwd` with its output captured."""
     return subprocess.run(["bash", str(scripts / script), *map(str, args)], cwd=cwd, env=environment(**env),
                           text=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=False)
+
+
+class ScriptFolder:
+    """The folder `root`/scripts, where a user starts the scripts; their trainings lie in `root`/Model."""
+
+    def __init__(self, root: Path):
+        self.path, self.model = root / "scripts", root / "Model"
+        self.path.mkdir()
+
+    def run(self, script: str, *args: object) -> None:
+        """Run a script that must succeed."""
+        done = run_script(script, *args, cwd=self.path, TRAIN_URL=self.model, PYTHON=sys.executable)
+        assert done.returncode == 0, f"{script}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+
+    def printed_figures(self, log: str) -> dict[tuple[str, str], dict[str, float]]:
+        """Return the metrics that eval.log or acc.log shows, by (net, protocol)."""
+        found, protocol = {}, ""
+        lines = re.findall(r"^(  )?(\w+): (.*)$", (self.path / log).read_text(), re.MULTILINE)
+        for indent, name, shown in lines:
+            if indent:
+                metrics = re.findall(r"(\w\S*): (\S+)", shown)
+                found[name, protocol] = {metric: float(value) for metric, value in metrics}
+            else:
+                protocol = name
+        return found
 
 
 class FakePython:

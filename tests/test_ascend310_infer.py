@@ -19,11 +19,11 @@ from tests.cpp_program import (
     SOURCE_DIR,
     build_cpp_program,
     mindspore_headers,
-    missing_for_cpp,
+    needs_cpp,
     run_build_script,
 )
 
-pytestmark = pytest.mark.skipif(bool(missing_for_cpp()), reason=missing_for_cpp())
+pytestmark = needs_cpp
 
 NUM_SAMPLES = 7
 HEIGHT, WIDTH = 8, 10

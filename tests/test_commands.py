@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from src.config import load_schema
-from tests.commands import figures, refusal, run
+from tests.commands import assert_same_figures, figures, refusal, run
 from tests.nyu_files import TINY, method_of, scene, write_nyu_test, write_training
 
 NUM = 5
@@ -49,12 +49,6 @@ def evaluate(nyu: Path, folder: Path, *argv: object) -> dict[tuple[str, str], di
     return figures(folder / "figures.json")
 
 
-def assert_figures(found, expected, **tolerance: float) -> None:
-    assert set(found) == set(expected)
-    for key, metrics in expected.items():
-        assert found[key] == pytest.approx(metrics, **tolerance)
-
-
 # --- eval.py
 
 def test_eval_takes_the_network_from_the_trainings_config(capsys, nyu, trained, tmp_path):
@@ -67,7 +61,7 @@ def test_eval_takes_the_network_from_the_trainings_config(capsys, nyu, trained, 
 
 def test_eval_in_batches_equals_one_by_one(nyu, trained, evaluated, tmp_path):
     found = evaluate(nyu, tmp_path, "--train_url", trained, "--eval_batch_size", 3)
-    assert_figures(found, figures(evaluated / "figures.json"), rel=1e-5)
+    assert_same_figures(found, figures(evaluated / "figures.json"), rel=1e-5)
 
 
 def test_eval_writes_maps_panels_and_rows(evaluated):
@@ -144,14 +138,15 @@ def postprocess(bundle: Path, folder: Path, *argv: object) -> dict[tuple[str, st
 
 
 def test_postprocess_gives_evals_figures(bundle, evaluated, tmp_path):
-    assert_figures(postprocess(bundle, tmp_path), figures(evaluated / "figures.json"), rel=1e-4, abs=1e-5)
+    found = postprocess(bundle, tmp_path)
+    assert_same_figures(found, figures(evaluated / "figures.json"), rel=1e-4, abs=1e-5)
 
 
 def test_postprocess_may_vary_the_protocol(nyu, trained, bundle, tmp_path):
     given = ("--protocol", "nyu_eigen", "--alignment", "median", "--pooling", "pixel", "--max_depth_m", 6)
     found = postprocess(bundle, tmp_path, *given)
     assert list(found) == [("fine", "nyu_eigen"), ("coarse", "nyu_eigen")]
-    assert_figures(found, evaluate(nyu, tmp_path, "--train_url", trained, *given), rel=1e-4, abs=1e-5)
+    assert_same_figures(found, evaluate(nyu, tmp_path, "--train_url", trained, *given), rel=1e-4, abs=1e-5)
 
 
 def test_postprocess_refuses_what_the_cpp_program_cannot_do(capsys, bundle, tmp_path):

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import cv2
@@ -15,8 +14,8 @@ import src.config
 import src.method
 from src.deploy.runtimes import open_runners
 from src.errors import UserError
-from tests.commands import figures, refusal, run
-from tests.cpp_program import build_cpp_program, missing_for_cpp
+from tests.commands import assert_same_figures, figures, refusal, run
+from tests.cpp_program import needs_cpp, run_cpp_program
 from tests.dummy_method.method import SECTION
 
 HEIGHT, WIDTH = 48, 64
@@ -128,9 +127,7 @@ def test_figures_are_those_of_the_saved_maps(data, evaluated):
 def test_batches_with_an_incomplete_last_one_change_nothing(data, trained, evaluated, tmp_path, size):
     run("eval", "--method", "dummy", "--data_url", data, "--train_url", trained, "--eval_batch_size", size,
         "--output_json", tmp_path / "figures.json")
-    expected = figures(evaluated / "figures.json")
-    for key, metrics in figures(tmp_path / "figures.json").items():
-        assert metrics == pytest.approx(expected[key], rel=1e-5)
+    assert_same_figures(figures(tmp_path / "figures.json"), figures(evaluated / "figures.json"), rel=1e-5)
 
 
 def test_bundle_holds_inputs_labels_and_extras(data, bundle):
@@ -154,10 +151,8 @@ def check_postprocess(bundle: Path, results: Path, evaluated: Path, tmp_path: Pa
     run("postprocess", "--result_path", results, "--label_file", bundle / "label", "--output_json",
         tmp_path / "figures.json")
     found, expected = figures(tmp_path / "figures.json"), figures(evaluated / "figures.json")
-    assert set(found) == set(expected)
-    assert set(found) == {(net, protocol) for net in NETS for protocol in ("panorama", "kinect_mm")}
-    for key, metrics in found.items():
-        assert metrics == pytest.approx(expected[key], rel=1e-5, abs=1e-6)
+    assert set(expected) == {(net, protocol) for net in NETS for protocol in ("panorama", "kinect_mm")}
+    assert_same_figures(found, expected, rel=1e-5, abs=1e-6)
 
 
 def test_postprocess_of_results_made_in_python_gives_evals_figures(bundle, trained, evaluated, tmp_path):
@@ -174,13 +169,11 @@ def test_postprocess_of_results_made_in_python_gives_evals_figures(bundle, train
     check_postprocess(bundle, tmp_path / "R", evaluated, tmp_path)
 
 
-@pytest.mark.skipif(bool(missing_for_cpp()), reason=missing_for_cpp())
+@needs_cpp
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_cpp_program_gives_evals_figures(bundle, trained, evaluated, tmp_path, batch):
-    models = [f"--model={net}={trained}/MindIR/Final{net.capitalize()}Net.mindir" for net in NETS]
-    subprocess.run([str(build_cpp_program()), "--manifest", str(bundle / "manifest.json"), *models,
-                    "--output_path", str(tmp_path / "R"), "--time_path", str(tmp_path),
-                    "--batch", str(batch)], check=True, stdout=subprocess.DEVNULL)
+    models = {net: trained / f"MindIR/Final{net.capitalize()}Net.mindir" for net in NETS}
+    run_cpp_program(bundle, models, tmp_path / "R", "--batch", batch)
     check_postprocess(bundle, tmp_path / "R", evaluated, tmp_path)
 
 

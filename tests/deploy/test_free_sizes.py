@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
 from pathlib import Path
 
 import cv2
@@ -21,8 +20,8 @@ from src.graph import Graph, TensorSpec
 from src.layers.resize import BilinearUpsample
 from src.prediction import network_runners
 from src.training.checkpoints import load_trained
-from tests.commands import figures, refusal, run
-from tests.cpp_program import build_cpp_program, missing_for_cpp
+from tests.commands import assert_same_figures, figures, refusal, run
+from tests.cpp_program import needs_cpp, run_cpp_program
 from tests.dummy_method.method import SECTION, DummyMethod
 from tests.dummy_method.net import RefineNet
 from tests.nyu_files import method_of, write_training
@@ -188,18 +187,15 @@ def test_the_manifest_holds_the_samples_size(bundle):
     assert {tuple(spec["shape"]) for spec in specs} == {(1, 20, 28)}
 
 
-@pytest.mark.skipif(bool(missing_for_cpp()), reason=missing_for_cpp())
+@needs_cpp
 @pytest.mark.parametrize("batch", [1, 2])
 def test_the_cpp_program_gives_evals_figures(exported, bundle, tmp_path, batch):
-    models = [f"--model={net.lower()}={exported}/MindIR/Final{net}Net.mindir" for net in NETS]
-    subprocess.run([str(build_cpp_program()), "--manifest", str(bundle / "manifest.json"), *models,
-                    "--output_path", str(tmp_path / "R"), "--time_path", str(tmp_path),
-                    "--batch", str(batch)], check=True, stdout=subprocess.DEVNULL)
+    models = {net.lower(): exported / f"MindIR/Final{net}Net.mindir" for net in NETS}
+    run_cpp_program(bundle, models, tmp_path / "R", "--batch", batch)
     run("postprocess", "--result_path", tmp_path / "R", "--label_file", bundle / "label", "--output_json",
         tmp_path / "cpp.json")
     run("eval", *FREE, "--data_url", tmp_path / "data", "--train_url", exported, "--output_json",
         tmp_path / "eval.json")
     found, expected = figures(tmp_path / "cpp.json"), figures(tmp_path / "eval.json")
     assert set(found) >= {(net.lower(), protocol) for net in NETS for protocol in DummyMethod.protocols}
-    for key, metrics in found.items():
-        assert metrics == pytest.approx(expected[key], rel=1e-5, abs=1e-6)
+    assert_same_figures(found, expected, rel=1e-5, abs=1e-6)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,8 @@ from src.graph import Graph, Model, TensorSpec, Wire
 from src.method import Stage
 from src.prediction import network_runners
 from src.training import checkpoints
-from tests.commands import figures, refusal, run
-from tests.cpp_program import build_cpp_program, missing_for_cpp
+from tests.commands import assert_same_figures, figures, refusal, run
+from tests.cpp_program import needs_cpp, run_cpp_program
 from tests.deploy.test_free_sizes import write_samples
 from tests.dummy_method.method import SECTION, DummyMethod
 from tests.dummy_method.net import MaskedL1
@@ -175,7 +174,7 @@ def test_infer_gives_the_first_models_map(data, trained, evaluated, tmp_path, mo
         np.testing.assert_allclose(np.load(tmp_path / f"s{i}_raw.npy"), expected_m, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.skipif(bool(missing_for_cpp()), reason=missing_for_cpp())
+@needs_cpp
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_cpp_program_runs_one_file_as_two_models(data, trained, evaluated, tmp_path, batch):
     run("preprocess", *TWIN, "--data_list", data / "test.txt", "--train_url", trained,
@@ -183,14 +182,11 @@ def test_the_cpp_program_runs_one_file_as_two_models(data, trained, evaluated, t
     manifest = json.loads((tmp_path / "P/manifest.json").read_text())
     assert [(entry["name"], entry["file"], entry["network"]) for entry in manifest["models"]] == [
         (view, "FinalSharedNet", "shared") for view in VIEWS]
-    models = [f"--model={view}={trained}/MindIR/FinalSharedNet.mindir" for view in VIEWS]
-    subprocess.run([str(build_cpp_program()), "--manifest", str(tmp_path / "P/manifest.json"), *models,
-                    "--output_path", str(tmp_path / "R"), "--time_path", str(tmp_path),
-                    "--batch", str(batch)], check=True, stdout=subprocess.DEVNULL)
+    models = dict.fromkeys(VIEWS, trained / "MindIR/FinalSharedNet.mindir")
+    run_cpp_program(tmp_path / "P", models, tmp_path / "R", "--batch", batch)
     run("postprocess", "--result_path", tmp_path / "R", "--label_file", tmp_path / "P/label",
         "--output_json", tmp_path / "figures.json")
     found, expected = figures(tmp_path / "figures.json"), figures(evaluated / "figures.json")
-    assert set(found) == set(expected) == {(v, p) for v in VIEWS for p in ("panorama", "kinect_mm")}
-    for key, metrics in found.items():
-        assert metrics == pytest.approx(expected[key], rel=1e-4, abs=1e-5)
+    assert set(expected) == {(v, p) for v in VIEWS for p in ("panorama", "kinect_mm")}
+    assert_same_figures(found, expected, rel=1e-4, abs=1e-5)
     assert found["left", "panorama"] != found["right", "panorama"]

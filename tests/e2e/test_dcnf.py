@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -21,21 +19,21 @@ from scripts.datasets import main as datasets
 from src.datasets.nyu_labelled import NyuLabelled
 from src.dcnf.net import TRUNKS, LightTrunk
 from src.method import build_method
-from tests.commands import evaluate, figures, refusal, run
-from tests.cpp_program import build_cpp_program, missing_for_cpp
+from tests.commands import assert_same_figures, evaluate, figures, refusal, run
+from tests.cpp_program import build_cpp_program, needs_cpp, run_cpp_program
 from tests.dcnf.crf_reference import most_probable
 from tests.dcnf_files import HEIGHT, MAT, SMALL, WIDTH, TinyTrunk, settings_of, write_hu, write_mat
 from tests.samples import save
-from tests.script_runner import run_script
+from tests.script_runner import ScriptFolder
 from tests.training.test_trainer import Stop, assert_same_training, rows, stop_before, weights
 
 TOLERANCE = 1e-3  # between the figures of eval.py and of the C++ program
 NETS = ("dcnf", "unary")
+JUDGED = {"unary": "unary", "joint": "dcnf"}  # what each stage is validated on
 NAMES = tuple(f"{n:05d}" for n in range(4))  # of the test pictures
 CROP = (slice(4, 47), slice(4, 60))  # nyu_eigen's 45:471 of 480 and 41:601 of 640
 MAX_DEPTH_M = {"make3d_c1": 70, "make3d_c2": 82, "nyu_eigen": 10}
 PROTOCOLS = ("--protocol", ",".join(MAX_DEPTH_M))
-needs_cpp = pytest.mark.skipif(bool(missing_for_cpp()), reason=missing_for_cpp())
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -114,9 +112,10 @@ def test_training_leaves_the_network_both_terms_and_pictures(trained):
     pattern = r"training dcnf net, (unary|joint), step: \d+ loss: -?\d+\.\d{7}, time cost: \d+\.\d{4}"
     assert sum(bool(re.fullmatch(pattern, line)) for line in lines) == 12
     assert {path.name for path in (trained / "images").iterdir()} == {
-        f"{stage}_{step:06d}_{net}.png" for stage in ("unary", "joint") for step in (4, 6) for net in NETS}
+        f"{stage}_{step:06d}_{net}.png" for stage, net in JUDGED.items() for step in (4, 6)}
     (events,) = (trained / "summary").glob("events.out.tfevents.*")
-    for tag in (b"unary/train/squared_error", b"joint/train/nll", b"joint/validation/unary/rmse"):
+    for tag in (b"unary/train/squared_error", b"joint/train/nll", b"unary/validation/unary/rmse",
+                b"joint/validation/dcnf/rmse"):
         assert tag in events.read_bytes()
 
 
@@ -125,7 +124,8 @@ def test_validation_is_an_evaluation_of_the_test_set(trained, evaluated):
     assert [(row["stage"], row["step"]) for row in validations] == [
         ("unary", 3), ("unary", 6), ("joint", 3), ("joint", 6)]
     found = figures(evaluated / "figures.json")
-    assert validations[-1]["validation"] == {net: pytest.approx(found[net, "nyu_eigen"]) for net in NETS}
+    assert validations[-1]["validation"] == {"dcnf": pytest.approx(found["dcnf", "nyu_eigen"])}
+    assert all(row["validation"].keys() == {JUDGED[row["stage"]]} for row in validations)
 
 
 def test_a_training_in_pieces_is_the_same_training(trained, data, tmp_path):
@@ -264,20 +264,13 @@ def test_int8_is_measured_beside_float32(trained, evaluated):
 def test_the_cpp_program_gives_evals_figures(trained, evaluated, data, tmp_path):
     run("preprocess", "--train_url", trained, "--dataset_path", data / "records", "--output_path",
         tmp_path / "P")
-    command = [build_cpp_program(), "--manifest", tmp_path / "P/manifest.json", "--model",
-               f"dcnf={trained}/MindIR/FinalDcnf.mindir", "--output_path", tmp_path / "R", "--time_path",
-               tmp_path / "T"]
-    done = subprocess.run([str(part) for part in command], cwd=tmp_path, text=True, capture_output=True,
-                          check=False)
-    assert done.returncode == 0, done.stderr
+    run_cpp_program(tmp_path / "P", {"dcnf": trained / "MindIR/FinalDcnf.mindir"}, tmp_path / "R")
     score = ("postprocess", "--result_path", tmp_path / "R", "--label_file", tmp_path / "P/label",
              "--output_json", tmp_path / "figures.json")
     for name, more in (("figures", ()), ("pixel", (*PROTOCOLS, "--pooling", "pixel"))):
         run(*score, *more)
-        expected, found = figures(evaluated / f"{name}.json"), figures(tmp_path / "figures.json")
-        assert found.keys() == expected.keys()
-        for key, metrics in expected.items():
-            assert found[key] == pytest.approx(metrics, rel=TOLERANCE, abs=TOLERANCE), key
+        assert_same_figures(figures(tmp_path / "figures.json"), figures(evaluated / f"{name}.json"),
+                            rel=TOLERANCE, abs=TOLERANCE)
 
 
 # --- inference --------------------------------------------------------------------------------------------
@@ -364,36 +357,25 @@ def test_published_forms_learn(data, tmp_path, monkeypatch, form):
     steps = [row for row in rows(tmp_path) if "loss" in row]
     assert [row["stage"] for row in steps] == ["unary", "joint"]
     assert all(np.isfinite(row["loss"]) and row["applied"] for row in steps)
-    validations = [row["validation"] for row in rows(tmp_path) if "validation" in row]
-    assert all(found.keys() == set(NETS) and found["dcnf"]["rmse"] < 10 for found in validations)
+    validations = [(row["stage"], row["validation"]) for row in rows(tmp_path) if "validation" in row]
+    assert [stage for stage, _ in validations] == list(JUDGED)
+    assert all(found.keys() == {JUDGED[stage]} and found[JUDGED[stage]]["rmse"] < 10
+               for stage, found in validations)
     beta = 2 if form == "seed" else 3
     assert ms.load_checkpoint(str(tmp_path / "Ckpt/FinalDcnf.ckpt"))["crf.beta_logit"].shape == (beta,)
-
-
-def printed_figures(log: str) -> dict[str, dict[str, float]]:
-    """The figures of each net."""
-    return {net: {name: float(value) for name, value in re.findall(r"(\w\S*): (\S+)", line)}
-            for net, line in re.findall(r"^  (dcnf|unary): (.*)$", log, re.MULTILINE)}
 
 
 @needs_cpp
 @pytest.mark.slow
 def test_scripts_from_training_to_the_cpp_program(data, tmp_path):
     build_cpp_program()
-    model, cwd = tmp_path / "Model", tmp_path / "scripts"
-    cwd.mkdir()
-
-    def call(script: str, *args: object) -> None:
-        done = run_script(script, *args, cwd=cwd, TRAIN_URL=model, PYTHON=sys.executable)
-        assert done.returncode == 0, f"{script}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-
-    call("run_standalone_train_ascend.sh", data / "hu", 0, "--method", "dcnf", *SMALL, "--max_steps", 2,
-         "--batch_size", 2)
-    call("run_eval.sh", data / "hu")
-    call("run_export.sh", "dcnf")
-    call("run_infer_310.sh", f"dcnf={model}/MindIR/FinalDcnf.mindir", data / "hu", 0)
-    by_python = printed_figures((cwd / "eval.log").read_text())
-    by_cpp = printed_figures((cwd / "acc.log").read_text())
-    assert by_python.keys() == by_cpp.keys() == set(NETS)
-    for net, expected in by_python.items():
-        assert by_cpp[net] == pytest.approx(expected, rel=TOLERANCE, abs=TOLERANCE) and "rmse" in expected
+    scripts = ScriptFolder(tmp_path)
+    scripts.run("run_standalone_train_ascend.sh", data / "hu", 0, "--method", "dcnf", *SMALL, "--max_steps",
+                2, "--batch_size", 2)
+    scripts.run("run_eval.sh", data / "hu")
+    scripts.run("run_export.sh", "dcnf")
+    scripts.run("run_infer_310.sh", f"dcnf={scripts.model}/MindIR/FinalDcnf.mindir", data / "hu", 0)
+    expected, found = scripts.printed_figures("eval.log"), scripts.printed_figures("acc.log")
+    assert expected.keys() == {(net, "nyu_eigen") for net in NETS}
+    assert all("rmse" in metrics for metrics in expected.values())
+    assert_same_figures(found, expected, rel=TOLERANCE, abs=TOLERANCE)

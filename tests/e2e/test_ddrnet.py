@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,12 +15,12 @@ import numpy as np
 import pytest
 
 from src.errors import UserError
-from tests.commands import evaluate, figures, run
-from tests.cpp_program import build_cpp_program, missing_for_cpp
+from tests.commands import assert_same_figures, evaluate, figures, run
+from tests.cpp_program import build_cpp_program, needs_cpp, run_cpp_program
 from tests.ddrnet_files import kinect, rays_of, write_index
 from tests.e2e.raw_depth import foreground, raw_figures, read_mm, rows_of, unit_normals
 from tests.samples import save
-from tests.script_runner import REPOSITORY, run_script
+from tests.script_runner import REPOSITORY, ScriptFolder
 from tests.training.test_logs import events
 from tests.training.test_trainer import rows, weights
 
@@ -29,7 +28,6 @@ ODD_WH = (101, 77)  # no multiple of the networks' stride
 PADDED_HW = (80, 104)
 NETS = {"refine", "denoise"}
 TOLERANCE = 1e-3  # between the figures of eval.py and of the C++ program
-needs_cpp = pytest.mark.skipif(bool(missing_for_cpp()), reason=missing_for_cpp())
 
 
 def synthetic(folder: Path, wh: tuple[int, int]) -> Path:
@@ -140,19 +138,13 @@ def test_the_cpp_program_gives_evals_figures(trained, evaluated, data, tmp_path)
     run("preprocess", "--train_url", trained, "--dataset_path", data, "--output_path", prepared)
     manifest = json.loads((prepared / "manifest.json").read_text())
     assert [spec["shape"] for spec in manifest["inputs"]] == [[1, *PADDED_HW]] * 2
-    models = [f"--model={net.lower()}={trained}/MindIR/Final{net}Net.mindir" for net in ("Denoise", "Refine")]
-    command = [build_cpp_program(), "--manifest", prepared / "manifest.json", *models, "--output_path",
-               tmp_path / "R", "--time_path", tmp_path / "T"]
-    done = subprocess.run([str(part) for part in command], cwd=tmp_path, text=True, capture_output=True,
-                          check=False)
-    assert done.returncode == 0, done.stderr
+    models = {net: trained / f"MindIR/Final{net.capitalize()}Net.mindir" for net in NETS}
+    run_cpp_program(prepared, models, tmp_path / "R")
     run("postprocess", "--result_path", tmp_path / "R", "--label_file", prepared / "label", "--output_json",
         tmp_path / "figures.json")
     expected, found = figures(evaluated / "figures.json"), figures(tmp_path / "figures.json")
-    assert found.keys() == expected.keys()
-    for key, metrics in expected.items():
-        assert "normal_median_deg" in metrics
-        assert found[key] == pytest.approx(metrics, abs=TOLERANCE), key
+    assert all("normal_median_deg" in metrics for metrics in expected.values())
+    assert_same_figures(found, expected, abs=TOLERANCE)
 
 
 def own_list(path: Path, data: Path) -> Path:
@@ -282,32 +274,21 @@ def test_every_net_trains_and_exports(request, tmp_path, argv):
             np.testing.assert_allclose(np.load(tmp_path / kind / path.name), np.load(path), atol=1e-4)
 
 
-def printed_figures(log: str) -> dict[str, dict[str, float]]:
-    found = re.findall(r"^  (\w+): (.*)$", log, re.MULTILINE)
-    return {net: {name: float(value) for name, value in re.findall(r"(\w\S*): (\S+)", line)}
-            for net, line in found}
-
-
 @needs_cpp
 def test_scripts_from_training_to_the_cpp_program(larger, tmp_path):
     build_cpp_program()
-    model, cwd = tmp_path / "Model", tmp_path / "scripts"
-    cwd.mkdir()
-
-    def call(script: str, *args: object) -> None:
-        done = run_script(script, *args, cwd=cwd, TRAIN_URL=model, PYTHON=sys.executable)
-        assert done.returncode == 0, f"{script}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-
-    call("run_standalone_train_ascend.sh", larger, 0, "--method", "ddrnet", "--preset", "cpu", "--max_steps",
-         3, "--batch_size", 2, "--image_size", 64, "--frame_width", 160, "--frame_height", 120)
-    call("run_eval.sh", larger)
-    call("run_export.sh", "denoise")
-    call("run_export.sh", "refine", model / "Ckpt/FinalRefineNet.ckpt", "--file_format", "ONNX,MINDIR")
-    call("run_infer_310.sh", f"denoise={model}/MindIR/FinalDenoiseNet.mindir",
-         f"refine={model}/MindIR/FinalRefineNet.mindir", larger, 0)
-    by_python = printed_figures((cwd / "eval.log").read_text())
-    assert by_python.keys() == NETS | {"raw"} and {"mae_mm", "normal_median_deg"} <= by_python["raw"].keys()
-    for net, metrics in printed_figures((cwd / "acc.log").read_text()).items():
-        assert metrics == pytest.approx(by_python.pop(net), abs=TOLERANCE), net
-    assert not by_python
-    assert len(list((cwd / "result_Files").glob("*_0.bin"))) == 2
+    scripts = ScriptFolder(tmp_path)
+    scripts.run("run_standalone_train_ascend.sh", larger, 0, "--method", "ddrnet", "--preset", "cpu",
+                "--max_steps", 3, "--batch_size", 2, "--image_size", 64, "--frame_width", 160,
+                "--frame_height", 120)
+    scripts.run("run_eval.sh", larger)
+    scripts.run("run_export.sh", "denoise")
+    scripts.run("run_export.sh", "refine", scripts.model / "Ckpt/FinalRefineNet.ckpt", "--file_format",
+                "ONNX,MINDIR")
+    scripts.run("run_infer_310.sh", f"denoise={scripts.model}/MindIR/FinalDenoiseNet.mindir",
+                f"refine={scripts.model}/MindIR/FinalRefineNet.mindir", larger, 0)
+    expected, found = scripts.printed_figures("eval.log"), scripts.printed_figures("acc.log")
+    assert expected.keys() == {(net, "kinect_mm") for net in NETS | {"raw"}}
+    assert {"mae_mm", "normal_median_deg"} <= expected["raw", "kinect_mm"].keys()
+    assert_same_figures(found, expected, abs=TOLERANCE)
+    assert len(list((scripts.path / "result_Files").glob("*_0.bin"))) == 2

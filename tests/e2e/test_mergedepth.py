@@ -7,10 +7,7 @@ The networks are tiny ones, but for the slow tests: the published ones take a mi
 from __future__ import annotations
 
 import json
-import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -19,8 +16,8 @@ import numpy as np
 import pytest
 
 from src.datasets.kitti.calibration import read_calibration
-from tests.commands import evaluate, figures, refusal, run
-from tests.cpp_program import build_cpp_program, missing_for_cpp
+from tests.commands import assert_same_figures, evaluate, figures, refusal, run
+from tests.cpp_program import build_cpp_program, needs_cpp, run_cpp_program
 from tests.mergedepth_files import (
     CAMERAS,
     SMALL,
@@ -33,7 +30,7 @@ from tests.mergedepth_files import (
     write_streets,
 )
 from tests.samples import save
-from tests.script_runner import run_script
+from tests.script_runner import ScriptFolder
 from tests.training.test_trainer import Stop, assert_same_training, rows, stop_before, weights
 
 WIDTH, HEIGHT = 101, 66  # of the pictures; the networks see 96 x 64
@@ -42,7 +39,6 @@ CROPS = {"kitti_garg": (0.40810811, 0.99189189, 0.03594771, 0.96405229),
 FILES = {"independent": {"left": "FinalLeftNet", "right": "FinalRightNet"},
          "shared": {"left": "FinalSharedNet", "right": "FinalSharedNet"}}
 TOLERANCE = 1e-3  # between the figures of eval.py and of the C++ program
-needs_cpp = pytest.mark.skipif(bool(missing_for_cpp()), reason=missing_for_cpp())
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -246,18 +242,12 @@ def test_flip_average_is_the_mean_with_the_mirrored_pictures_map(trained, evalua
 @needs_cpp
 def test_the_cpp_program_gives_evals_figures(trained, evaluated, data, tmp_path, kind):
     run("preprocess", "--train_url", trained, "--dataset_path", data, "--output_path", tmp_path / "P")
-    models = [f"--model={view}={trained}/MindIR/{file}.mindir" for view, file in FILES[kind].items()]
-    command = [build_cpp_program(), "--manifest", tmp_path / "P/manifest.json", *models, "--output_path",
-               tmp_path / "R", "--time_path", tmp_path / "T"]
-    done = subprocess.run([str(part) for part in command], cwd=tmp_path, text=True, capture_output=True,
-                          check=False)
-    assert done.returncode == 0, done.stderr
+    models = {view: trained / f"MindIR/{file}.mindir" for view, file in FILES[kind].items()}
+    run_cpp_program(tmp_path / "P", models, tmp_path / "R")
     run("postprocess", "--result_path", tmp_path / "R", "--label_file", tmp_path / "P/label", "--output_json",
         tmp_path / "figures.json")
-    expected, found = figures(evaluated / "figures.json"), figures(tmp_path / "figures.json")
-    assert found.keys() == expected.keys()
-    for key, metrics in expected.items():
-        assert found[key] == pytest.approx(metrics, rel=TOLERANCE, abs=TOLERANCE), key
+    assert_same_figures(figures(tmp_path / "figures.json"), figures(evaluated / "figures.json"),
+                        rel=TOLERANCE, abs=TOLERANCE)
     for format_name in ("MindIR", "ONNX"):
         names = {path.stem for path in (trained / format_name).glob("Final*")}
         assert names == set(FILES[kind].values())
@@ -353,13 +343,6 @@ def test_mistakes_in_inference_end_with_one_line(capsys, trained, data, tmp_path
 # --- the published networks, in scripts -------------------------------------------------------------------
 
 
-def printed_figures(log: str) -> dict[str, dict[str, float]]:
-    """The last protocol's figures by net."""
-    found = re.findall(r"^  (\w+): (.*)$", log, re.MULTILINE)
-    return {net: {name: float(value) for name, value in re.findall(r"(\w\S*): (\S+)", line)}
-            for net, line in found}
-
-
 @needs_cpp
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", FILES)
@@ -367,26 +350,19 @@ def test_scripts_from_training_to_the_cpp_program(tmp_path, kind):
     """ResNet-50 with a sixteenth of its channels, scans, drives of two dates."""
     build_cpp_program()
     data = write_streets(tmp_path / "streets", 8, 4, (WIDTH, HEIGHT))
-    model, cwd = tmp_path / "Model", tmp_path / "scripts"
-    cwd.mkdir()
-
-    def call(script: str, *args: object) -> None:
-        done = run_script(script, *args, cwd=cwd, TRAIN_URL=model, PYTHON=sys.executable)
-        assert done.returncode == 0, f"{script}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-
+    scripts = ScriptFolder(tmp_path)
     shared = "true" if kind == "shared" else "false"
-    call("run_standalone_train_ascend.sh", data, 0, "--method", "mergedepth", *TINY, "--max_steps", 2,
-         "--batch_size", 2, "--shared_weights", shared)
-    stored = ms.load_checkpoint(str(model / f"Ckpt/{FILES[kind]['left']}.ckpt"))
+    scripts.run("run_standalone_train_ascend.sh", data, 0, "--method", "mergedepth", *TINY, "--max_steps", 2,
+                "--batch_size", 2, "--shared_weights", shared)
+    stored = ms.load_checkpoint(str(scripts.model / f"Ckpt/{FILES[kind]['left']}.ckpt"))
     assert sum(name.startswith("encoder.") for name in stored) == 265  # torchvision's
-    call("run_eval.sh", data)
-    call("run_export.sh", "shared" if kind == "shared" else "left")
+    scripts.run("run_eval.sh", data)
+    scripts.run("run_export.sh", "shared" if kind == "shared" else "left")
     if kind == "independent":
-        call("run_export.sh", "right")
-    call("run_infer_310.sh", *(f"{view}={model}/MindIR/{file}.mindir" for view, file in FILES[kind].items()),
-         data, 0)
-    by_python = printed_figures((cwd / "eval.log").read_text())
-    by_cpp = printed_figures((cwd / "acc.log").read_text())
-    assert by_python.keys() == by_cpp.keys() == {"left", "right"}
-    for net, metrics in by_python.items():
-        assert by_cpp[net] == pytest.approx(metrics, rel=TOLERANCE, abs=TOLERANCE) and "epe_px" in metrics
+        scripts.run("run_export.sh", "right")
+    models = (f"{view}={scripts.model}/MindIR/{file}.mindir" for view, file in FILES[kind].items())
+    scripts.run("run_infer_310.sh", *models, data, 0)
+    expected, found = scripts.printed_figures("eval.log"), scripts.printed_figures("acc.log")
+    assert expected.keys() == {(view, protocol) for view in CAMERAS for protocol in CROPS}
+    assert all("epe_px" in metrics for metrics in expected.values())
+    assert_same_figures(found, expected, rel=TOLERANCE, abs=TOLERANCE)

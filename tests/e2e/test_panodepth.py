@@ -10,8 +10,6 @@ import csv
 import json
 import math
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -24,19 +22,18 @@ from src.geometry import sphere
 from src.layers.circular import CircularConv2d, CircularUpsample
 from src.panodepth.net import PanoNet
 from src.training.checkpoints import save_network
-from tests.commands import evaluate, figures, refusal, run
-from tests.cpp_program import build_cpp_program, missing_for_cpp
+from tests.commands import assert_same_figures, evaluate, figures, refusal, run
+from tests.cpp_program import build_cpp_program, needs_cpp, run_cpp_program
 from tests.geometry.panorama_scene import Panorama, pixel_directions
 from tests.panorama_files import HEIGHT, WIDTH, write_rooms
 from tests.samples import save
-from tests.script_runner import run_script
+from tests.script_runner import ScriptFolder
 from tests.training.test_trainer import Stop, assert_same_training, rows, stop_before, weights
 
 SMALL = ("--image_height", HEIGHT, "--image_width", WIDTH)
 TOLERANCE = 1e-3  # between the figures of eval.py and of the C++ program
 PROTOCOLS = ("panorama", "panorama_latitude")
 NAMES = tuple(f"{n:04d}" for n in range(4))  # of the test room's panoramas
-needs_cpp = pytest.mark.skipif(bool(missing_for_cpp()), reason=missing_for_cpp())
 
 
 class TinyNet(nn.Cell):
@@ -240,18 +237,11 @@ def test_flip_average_is_the_mean_with_the_mirrored_pictures_map(trained, evalua
 @needs_cpp
 def test_the_cpp_program_gives_evals_figures(trained, evaluated, data, tmp_path):
     run("preprocess", "--train_url", trained, "--dataset_path", data, "--output_path", tmp_path / "P")
-    command = [build_cpp_program(), "--manifest", tmp_path / "P/manifest.json", "--model",
-               f"pano={trained}/MindIR/FinalPanoNet.mindir", "--output_path", tmp_path / "R", "--time_path",
-               tmp_path / "T"]
-    done = subprocess.run([str(part) for part in command], cwd=tmp_path, text=True, capture_output=True,
-                          check=False)
-    assert done.returncode == 0, done.stderr
+    run_cpp_program(tmp_path / "P", {"pano": trained / "MindIR/FinalPanoNet.mindir"}, tmp_path / "R")
     run("postprocess", "--result_path", tmp_path / "R", "--label_file", tmp_path / "P/label", "--output_json",
         tmp_path / "figures.json")
-    expected, found = figures(evaluated / "figures.json"), figures(tmp_path / "figures.json")
-    assert found.keys() == expected.keys()
-    for key, metrics in expected.items():
-        assert found[key] == pytest.approx(metrics, rel=TOLERANCE, abs=TOLERANCE), key
+    assert_same_figures(figures(tmp_path / "figures.json"), figures(evaluated / "figures.json"),
+                        rel=TOLERANCE, abs=TOLERANCE)
 
 
 # --- inference --------------------------------------------------------------------------------------------
@@ -363,30 +353,17 @@ def test_resnet50_learns(data, tmp_path, monkeypatch):
     assert sum(name.startswith("encoder.layer") for name in stored) > 200
 
 
-def printed_figures(log: str) -> list[dict[str, float]]:
-    """The figures of each protocol."""
-    return [{name: float(value) for name, value in re.findall(r"(\w\S*): (\S+)", line)}
-            for line in re.findall(r"^  pano: (.*)$", log, re.MULTILINE)]
-
-
 @needs_cpp
 @pytest.mark.slow
 def test_scripts_from_training_to_the_cpp_program(data, tmp_path):
     build_cpp_program()
-    model, cwd = tmp_path / "Model", tmp_path / "scripts"
-    cwd.mkdir()
-
-    def call(script: str, *args: object) -> None:
-        done = run_script(script, *args, cwd=cwd, TRAIN_URL=model, PYTHON=sys.executable)
-        assert done.returncode == 0, f"{script}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-
-    call("run_standalone_train_ascend.sh", data, 0, "--method", "panodepth", *SMALL, "--max_steps", 2,
-         "--batch_size", 2)
-    call("run_eval.sh", data)
-    call("run_export.sh", "pano")
-    call("run_infer_310.sh", f"pano={model}/MindIR/FinalPanoNet.mindir", data, 0)
-    by_python = printed_figures((cwd / "eval.log").read_text())
-    by_cpp = printed_figures((cwd / "acc.log").read_text())
-    assert len(by_python) == len(by_cpp) == 2
-    for expected, found in zip(by_python, by_cpp):
-        assert found == pytest.approx(expected, rel=TOLERANCE, abs=TOLERANCE) and "normal_deg" in expected
+    scripts = ScriptFolder(tmp_path)
+    scripts.run("run_standalone_train_ascend.sh", data, 0, "--method", "panodepth", *SMALL, "--max_steps", 2,
+                "--batch_size", 2)
+    scripts.run("run_eval.sh", data)
+    scripts.run("run_export.sh", "pano")
+    scripts.run("run_infer_310.sh", f"pano={scripts.model}/MindIR/FinalPanoNet.mindir", data, 0)
+    expected, found = scripts.printed_figures("eval.log"), scripts.printed_figures("acc.log")
+    assert expected.keys() == {("pano", protocol) for protocol in PROTOCOLS}
+    assert all("normal_deg" in metrics for metrics in expected.values())
+    assert_same_figures(found, expected, rel=TOLERANCE, abs=TOLERANCE)

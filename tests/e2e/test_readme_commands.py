@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.cpp_program import build_cpp_program, missing_for_cpp
+from tests.cpp_program import build_cpp_program, needs_cpp
 from tests.samples import write_nyu
 from tests.script_runner import REPOSITORY, run_script
 
 NUM_TEST = 3
 TOLERANCE = 1e-3  # between the figures of eval.py and of the C++ program
 
-pytestmark = pytest.mark.skipif(bool(missing_for_cpp()), reason=missing_for_cpp())
+pytestmark = needs_cpp
 
 
 def figures(log: str) -> dict[str, float]:
