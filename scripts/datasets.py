@@ -75,6 +75,8 @@ def preprocess_set(name: str, args: argparse.Namespace) -> str:
     image_wh = _size("width", "height", args) or chosen.image_wh
     plan = Plan(image_wh, _size("dwidth", "dheight", args), chosen.unit, args.start, args.limit)
     sources = {part: chosen.open(folder, part) for part in PARTS}
+    for source in sources.values():
+        plan.chosen(source)  # both parts have some of the range, before a file of one is touched
     written = []
     for part, source in sources.items():
         count, problems = prepare(source, folder / part, plan, args.workers, args.force)
@@ -89,6 +91,9 @@ def convert_set(name: str, args: argparse.Namespace) -> str:
     """Pack a data set's preprocessed files into records, with superpixels unless there are to be none."""
     folder, superpixels = args.data_dir / name, _superpixels(args)
     parts = {part: Prepared(folder / part) for part in PARTS}
+    if len({samples.plan for samples in parts.values()}) > 1:
+        raise UserError(f"{folder}/train and {folder}/test were made with other sizes or ranges; preprocess "
+                        "both again with --force (make: FORCE=1)")
     for part, samples in parts.items():
         write_records(folder / f"{part}.mindrecord", samples.names, partial(samples.row, further=superpixels),
                       args.shards, args.workers, args.force)

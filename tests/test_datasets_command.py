@@ -295,9 +295,26 @@ def test_mistakes_are_told(data_dir, tmp_path, capsys):
     text = refused(capsys, "preprocess", "nyu", "--data_dir", data_dir, "--width", 32)
     assert "--width and --height (make: WIDTH and HEIGHT) go together" in text
     assert "'0' is no whole number from 1 on" in refused(capsys, "preprocess", "nyu", "--width", 0)
-    assert "samples 5 to None (START, LIMIT) are none of the 3" in refused(
+    assert "samples 5 to the end (START, LIMIT) are none of a part that has 3" in refused(
         capsys, "preprocess", "nyu", "--data_dir", data_dir, "--start", 5)
     assert run("preprocess", "nyu", "--data_dir", data_dir, "--workers", 1) == 0
     assert run("convert", "nyu", "--data_dir", data_dir, "--workers", 1) == 0
     assert "exists; --force (make: FORCE=1)" in refused(capsys, "convert", "nyu", "--data_dir", data_dir)
+    before = sorted((data_dir / "nyu").rglob("*.png"))
+    text = refused(capsys, "preprocess", "nyu", "--data_dir", data_dir, "--start", 2, "--force")  # 3 and 2
+    assert "none of a part that has 2" in text and sorted((data_dir / "nyu").rglob("*.png")) == before
     assert run("convert", "nyu", "--data_dir", data_dir, "--workers", 1, "--force") == 0
+
+
+def test_damaged_and_mixed_files_are_not_converted(data_dir, capsys):
+    assert run("preprocess", "nyu", "--data_dir", data_dir, "--workers", 1) == 0
+    plan = data_dir / "nyu/test/preprocess.json"
+    kept = plan.read_text()
+    plan.write_text(kept.replace('"first": 0', '"first": 1'))
+    assert "were made with other sizes or ranges" in refused(capsys, "convert", "nyu", "--data_dir", data_dir)
+    plan.write_text(kept)
+    damaged = next((data_dir / "nyu/train").glob("*-depth.png"))
+    damaged.write_bytes(b"x")
+    line = refused(capsys, "convert", "nyu", "--data_dir", data_dir, "--superpixels", "none")
+    assert f"cannot decode {damaged}" in line and "FORCE=1" in line and "object at" not in line
+    assert not shards_of(data_dir / "nyu/train.mindrecord")

@@ -189,6 +189,13 @@ def test_the_committed_picture_of_dcnf_is_up_to_date(tmp_path):
     assert {"image", "pool", "similarity", "crf", "depth", "unary"} <= set(texts)
 
 
+def test_the_papers_trunk_of_dcnf_is_drawn(tmp_path):
+    argv = ["--method", "dcnf", "--trunk", "vgg16", "--max_superpixels", "4", "--num_superpixels", "4"]
+    assert run_command(main, [*argv, "--image_height", "32", "--image_width", "32", "--output_dir",
+                              str(tmp_path)]) == 0
+    assert "unary.trunk.features.28" in (tmp_path / "dcnf_dcnf.svg").read_text()
+
+
 @pytest.mark.parametrize("index, net", [(0, "convResnet"), (1, "hypercolumn")])
 def test_the_numbers_in_the_picture_sum_up(fresh, index, net):
     texts = ["".join(text.itertext()).strip()

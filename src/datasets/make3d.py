@@ -15,13 +15,11 @@ A map's grid spans the whole picture.
 from __future__ import annotations
 
 import re
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from src.datasets.image_files import read_rgb
 from src.datasets.pairs import natural_key
@@ -103,7 +101,7 @@ def read_laser(path: str | Path, variable: str) -> np.ndarray:
             found = loadmat(file, variable_names=[variable], verify_compressed_data_integrity=False)
     except FileNotFoundError:
         raise UserError(f"no such file: {path}") from None
-    except (MatReadError, OSError, ValueError, TypeError, NotImplementedError, zlib.error) as error:
+    except Exception as error:  # SciPy lets every kind through where a file is damaged, IndexError among them
         raise UserError(f"cannot read {path} as a MATLAB file ({error}); the file is damaged, replace or "
                         "remove it") from None
     grid, is_grid = found.get(variable), variable == "Position3DGrid"

@@ -139,6 +139,7 @@ def _read_header(file: Path) -> dict[str, Any]:
         fields = schema["schema"]
         ours = version == _VERSION and {"index", "name"} <= set(fields) and bool(schema["blob_fields"])
         ours = ours and all(fields[name] == {"type": "bytes"} for name in schema["blob_fields"])
+        ours = ours and all(isinstance(header[name], int) for name in ("header_size", "page_size"))
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}") from None
     except (ValueError, LookupError, TypeError):
@@ -157,7 +158,7 @@ def _read_index(file: Path) -> Iterator[tuple[int, str, int, int]]:
     try:
         with closing(sqlite3.connect(uri, uri=True)) as index:
             rows = index.execute(_QUERY).fetchall()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise UserError(f"cannot read {database} ({error}); a record needs it beside each of its "
                         "files") from None
     for number, name, page, start, end in rows:

@@ -89,9 +89,12 @@ class NyuLabelled:
             raise UserError(f"{self.path} has no {' and no '.join(missing)}: it is not "
                             "nyu_depth_v2_labeled.mat")
         images, depths = file["images"], file[self.depth_name]
-        count = len(images)
+        try:
+            count, kinds = len(images), (images.dtype == np.uint8, depths.dtype.kind == "f")
+        except (TypeError, ValueError) as error:
+            raise UserError(f"cannot read {self.path} ({error}); it is damaged: download it again") from None
         fits = images.ndim == 4 and depths.shape == (count, *images.shape[2:]) and images.shape[1] == 3
-        if not (fits and images.dtype == np.uint8 and depths.dtype.kind == "f"):
+        if not (fits and all(kinds)):
             raise UserError(f"{self.path} holds images {images.dtype} {images.shape} and {self.depth_name} "
                             f"{depths.dtype} {depths.shape}, not uint8 (N, 3, W, H) and float (N, W, H)")
         return count

@@ -52,6 +52,19 @@ class Plan:
     first: int = 0
     end: int | None = None
 
+    def chosen(self, source: Any) -> range:
+        """Return the numbers of the samples of a part.
+
+        Raises:
+            UserError: there are none.
+        """
+        found = range(len(source))[self.first:self.end]
+        if not found:
+            end = "the end" if self.end is None else self.end
+            raise UserError(f"samples {self.first} to {end} (START, LIMIT) are none of a part that has "
+                            f"{len(source)}; training and test set are cut alike")
+        return found
+
     def as_dict(self) -> dict[str, Any]:
         """Return it in JSON types."""
         image_wh, depth_wh = (size and list(size) for size in (self.image_wh, self.depth_wh))
@@ -76,9 +89,7 @@ def prepare(source: Any, folder: Path, plan: Plan, workers: int = 1,
     Raises:
         UserError: the range is empty, the folder holds other files, or no sample can be read.
     """
-    chosen = range(len(source))[plan.first:plan.end]
-    if not chosen:
-        raise UserError(f"samples {plan.first} to {plan.end} (START, LIMIT) are none of the {len(source)}")
+    chosen = plan.chosen(source)
     _claim(folder, plan, force)
     work = partial(_prepare_one, source, folder, plan, chosen)
     results = tqdm(in_order(work, len(chosen), workers), folder.name, len(chosen), unit="sample",
@@ -150,6 +161,7 @@ class Prepared:
 
     Attributes:
         names: sorted.
+        plan: what it was made by, as text.
 
     Raises:
         UserError: the folder is missing, empty or incomplete.
@@ -160,6 +172,7 @@ class Prepared:
         if record.get("unit") not in _SUFFIX:
             raise UserError(f"{folder} holds no preprocessed data; run preprocess first")
         self.folder, self.unit = folder, record["unit"]
+        self.plan = json.dumps(record, sort_keys=True)
         ending = f"-depth{_SUFFIX[self.unit]}"
         found = {file.name for file in folder.iterdir()}
         self.names = tuple(sorted(name[:-len(ending)] for name in found if name.endswith(ending)))
@@ -178,7 +191,9 @@ class Prepared:
             further: gives further columns for the picture (H, W, 3) uint8.
         """
         file = self.folder / f"{self.names[index]}-image.png"
-        image = file.read_bytes()
-        depth = file.with_name(f"{self.names[index]}-depth{_SUFFIX[self.unit]}").read_bytes()
-        more = further(decode(image, str(file), as_rgb=True)) if further else {}
+        depth_file = file.with_name(f"{self.names[index]}-depth{_SUFFIX[self.unit]}")
+        image, depth = file.read_bytes(), depth_file.read_bytes()
+        rgb = decode(image, str(file), as_rgb=True)
+        decode(depth, str(depth_file))  # a damaged file is found now, not when a training reads it
+        more = further(rgb) if further else {}
         return {"rgb": image, f"depth_{self.unit}": depth, **more}

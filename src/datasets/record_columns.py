@@ -64,5 +64,5 @@ def decode(data: bytes, where: str, as_rgb: bool = False) -> np.ndarray:
             return np.asarray(upright.convert("RGB") if as_rgb and upright.mode != "RGB" else upright)
     except (OSError, SyntaxError, ValueError, KeyError, tokenize.TokenError, zlib.error, zipfile.BadZipFile,
             Image.DecompressionBombError) as error:
-        raise UserError(f"cannot decode {where} ({error}); the data are damaged: convert them "
-                        "again") from None
+        raise UserError(f"cannot decode {where} ({type(error).__name__}): it is damaged; make it anew, with "
+                        "--force (make: FORCE=1) where a command made it") from None

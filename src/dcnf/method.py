@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -96,7 +97,8 @@ class Dcnf(Method):
 
         s = self.settings
         unary = PatchUnary(s.reduced) if s.unary == "patches" else PooledUnary(s.trunk)
-        return {"dcnf": DcnfNet(unary, Crf(len(s.similarities), s.beta_max, s.cg_steps))}
+        cg_steps = s.cg_steps or math.ceil(20 * math.sqrt(s.beta_max))
+        return {"dcnf": DcnfNet(unary, Crf(len(s.similarities), s.beta_max, cg_steps))}
 
     def build_stage(self, name: str, networks: Mapping[str, nn.Cell]) -> Stage:
         """Return the training of the unary network alone, or of all of it by the CRF's likelihood."""

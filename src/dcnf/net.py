@@ -14,7 +14,7 @@ from mindspore.common.initializer import HeNormal, XavierUniform
 
 from src.dcnf.crf import Crf
 from src.dcnf.patches import PATCH_PX
-from src.layers.resize import BilinearUpsample
+from src.layers.resize import BilinearUpsample, NearestUpsample
 from src.layers.resnet import ImageNetNormalization, batch_norm
 
 STRIDE = 8  # of the trunks' features, which pooling weights are made for
@@ -75,7 +75,6 @@ class LightTrunk(nn.Cell):
     """
 
     channels = 96
-    size_step = 16
 
     def __init__(self):
         super().__init__()
@@ -114,7 +113,6 @@ class Vgg16Trunk(nn.Cell):
     """
 
     channels = 512
-    size_step = 16
 
     def __init__(self):
         super().__init__()
@@ -127,11 +125,11 @@ class Vgg16Trunk(nn.Cell):
                 layers += [_conv(below, channels, 3, has_bias=True), nn.ReLU()]
                 below = channels
         self.features = nn.SequentialCell(*layers)
+        self.up = NearestUpsample(2)
 
     def construct(self, image):
         """Encode."""
-        x = self.features(self.normalize(image))
-        return ops.ResizeNearestNeighbor((2 * x.shape[2], 2 * x.shape[3]))(x)
+        return self.up(self.features(self.normalize(image)))
 
 
 TRUNKS = {"light": LightTrunk, "vgg16": Vgg16Trunk}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import spsolve
+from scipy.sparse.linalg import splu
 
 from src.dcnf.superpixels import centroids
 
@@ -61,7 +61,10 @@ def colourise(values: np.ndarray, labels: np.ndarray, rgb: np.ndarray) -> np.nda
     known = np.zeros(labels.size)
     known[seeds(labels)] = 1
     system = sparse.eye(labels.size, format="csc") - affinities(rgb) + sparse.diags(known, format="csc")
-    solved = spsolve(system.tocsc(), known * values[labels.ravel()])
+    # the pattern is symmetric and the diagonal large: half the time of SuperLU's general way
+    factors = splu(system.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0,
+                   options={"SymmetricMode": True})
+    solved = factors.solve(known * values[labels.ravel()])
     return solved.reshape(labels.shape).astype(np.float32)
 
 

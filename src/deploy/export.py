@@ -19,7 +19,7 @@ from src.files import atomic_path
 from src.graph import DTYPES, Model, TensorSpec
 from src.method import Method
 from src.prediction import Runner, network_runner
-from src.training.checkpoints import load_network, named_paths, trained_path
+from src.training.checkpoints import load_one, named_paths, trained_path
 from src.training.device import set_up_device
 
 FOLDERS = {"MINDIR": "MindIR", "ONNX": "ONNX", "AIR": "AIR", "INT8": int8.FOLDER}
@@ -85,7 +85,7 @@ def _chosen(method: Method, networks: Mapping[str, nn.Cell]) -> list[str]:
 
 
 def _load(networks: Mapping[str, nn.Cell], method: Method, name: str) -> None:
-    load_network(networks[name], trained_path(method, name, networks))
+    load_one(method, name, networks)
     networks[name].set_train(False)
 
 

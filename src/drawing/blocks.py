@@ -117,7 +117,7 @@ def _description(step: Step) -> tuple[str, str]:
     name = type(step.call).__name__
     enlarged = _enlarged(step)
     if enlarged > 1:
-        what = "bilinear" if name == "BilinearUpsample" else name
+        what = {"BilinearUpsample": "bilinear", "NearestUpsample": "nearest"}.get(name, name)
         return RESAMPLE, f"{what} {_TIMES}{enlarged:.2g}"
     if enlarged < 1:
         return RESAMPLE, name

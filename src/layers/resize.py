@@ -1,6 +1,6 @@
 # Copyright 2026 The MindSpore depth-estimation authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Bilinear enlarging for any size of map, which trains fast on every backend and exports to ONNX."""
+"""Enlarging for any size of map, which trains fast on every backend and exports to ONNX."""
 from __future__ import annotations
 
 import numpy as np
@@ -47,6 +47,25 @@ class BilinearUpsample(nn.Cell):
         x = ops.concat((x[:, :, :, :1], x, x[:, :, :, -1:]), 3)
         x = ops.conv2d(x, self.kernel.astype(x.dtype))  # float16 under O2
         return ops.pixel_shuffle(x, self.factor).reshape((n, c, *size))
+
+
+class NearestUpsample(nn.Cell):
+    """Enlarge maps by a whole factor, each pixel repeated.
+
+    Inputs:
+        x (N, C, H, W).
+
+    Outputs:
+        (N, C, factor * H, factor * W).
+    """
+
+    def __init__(self, factor: int):
+        super().__init__()
+        self.factor = factor
+
+    def construct(self, x):
+        """Enlarge."""
+        return ops.ResizeNearestNeighbor((self.factor * x.shape[2], self.factor * x.shape[3]))(x)
 
 
 def _phase_weights(factor: int) -> np.ndarray:

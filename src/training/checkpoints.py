@@ -14,7 +14,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import Parameter, nn
 
-from src.config import Settings
+from src.config import Settings, other_network_than
 from src.errors import UserError
 from src.files import atomic_path
 from src.graph import Graph
@@ -159,6 +159,25 @@ def trained_path(method: Method, net: str, networks: Mapping[str, object],
     return max(present, key=lambda path: path.stat().st_mtime) if present else final
 
 
+def refuse_another(settings: Settings, name: str, path: str | Path) -> None:
+    """Refuse a checkpoint that fits in names and shapes, perhaps, but not in what its numbers mean."""
+    other = other_network_than(settings, name, path) if Path(path).is_file() else ""
+    if other:
+        raise UserError(f"{path} was trained as another network: {other}; give the settings of its training, "
+                        "for example the same --preset")
+
+
+def load_one(method: Method, name: str, networks: Mapping[str, nn.Cell], folder: Path | None = None) -> None:
+    """Load the checkpoint of one network, strictly.
+
+    Raises:
+        UserError: it is missing, does not match or was trained as another network.
+    """
+    path = trained_path(method, name, networks, folder)
+    refuse_another(method.settings, name, path)
+    load_network(networks[name], path)
+
+
 def load_trained(method: Method, graph: Graph, folder: Path | None = None) -> dict[str, nn.Cell]:
     """Build the networks of a graph and load their checkpoints, strictly and each once.
 
@@ -166,11 +185,11 @@ def load_trained(method: Method, graph: Graph, folder: Path | None = None) -> di
         the network that each model runs, by the model's name.
 
     Raises:
-        UserError: a checkpoint is missing or does not match.
+        UserError: as `load_one`.
     """
     networks = method.build_networks()
     for name in graph.networks:
-        load_network(networks[name], trained_path(method, name, networks, folder))
+        load_one(method, name, networks, folder)
     return {model.name: networks[model.network] for model in graph.models}
 
 

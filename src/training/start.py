@@ -5,14 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from mindspore import nn
 
 from src.config import Settings, other_network_than
 from src.errors import UserError
 from src.method import Method, Stage
-from src.training.checkpoints import load_network, named_paths, trained_path
+from src.training.checkpoints import load_network, named_paths, refuse_another, trained_path
 
 
 @dataclass(frozen=True)
@@ -43,14 +42,14 @@ def load_start(settings: Settings, networks: Mapping[str, nn.Cell]) -> Start:
         raise UserError(f"both --ckpt and --pre_trained say what {both[0]} starts from; give one of them")
     start = Start(set(named))
     for name, path in named.items():
-        _refuse_another(settings, name, path)
+        refuse_another(settings, name, path)
         load_network(networks[name], path, f"{name}.")
         start.notes.append(f"{name} starts from {path}")
     for (name, part), path in sorted(pre_trained.items()):  # a whole network comes before its parts
         target = f"{name}.{part}" if part else name
         cell = _part(networks, name, part) if part else networks[name]
         if not part and not settings.allow_partial:
-            _refuse_another(settings, name, path)
+            refuse_another(settings, name, path)
         skipped = load_network(cell, path, f"{target}.", settings.allow_partial)
         start.notes.append(f"{target} starts from {path}")
         other = "" if part else other_network_than(settings, name, path)
@@ -63,14 +62,6 @@ def load_start(settings: Settings, networks: Mapping[str, nn.Cell]) -> Start:
     alone = {name for name, _ in pre_trained} - {name for name, part in pre_trained if not part}
     start.notes.extend(f"all else of {name} starts anew" for name in sorted(alone))
     return start
-
-
-def _refuse_another(settings: Settings, name: str, path: str | Path) -> None:
-    """Refuse a checkpoint that fits in names and shapes, perhaps, but not in what its numbers mean."""
-    other = other_network_than(settings, name, path) if Path(path).is_file() else ""
-    if other:
-        raise UserError(f"{path} was trained as another network: {other}; give the settings of its training, "
-                        "for example the same --preset")
 
 
 def _part(networks: Mapping[str, nn.Cell], name: str, part: str) -> nn.Cell:
@@ -120,6 +111,6 @@ def load_needed(method: Method, networks: Mapping[str, nn.Cell], stages: Iterabl
                 raise UserError(f"--pre_trained gives only a part of {name}, all of which the {stage.title} "
                                 f"builds on; give --ckpt {name}=PATH")
             path = trained_path(method, name, networks)
-            _refuse_another(method.settings, name, path)
+            refuse_another(method.settings, name, path)
             load_network(networks[name], path, f"{name}.")
         ready |= {*stage.needs, *stage.trained}

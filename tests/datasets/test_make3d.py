@@ -116,6 +116,9 @@ def test_damaged_and_odd_files_are_named(tmp_path):
     empty.write_bytes(b"")
     for path in (cut, text, empty):
         assert f"cannot read {path} as a MATLAB file" in refusal(read_laser, path, "Position3DGrid")
+    for length in (1, 20, 91, 126, 140):
+        cut.write_bytes(good.read_bytes()[:length])
+        assert f"cannot read {cut} as a MATLAB file" in refusal(read_laser, cut, "Position3DGrid")
     missing = tmp_path / "no.mat"
     assert refusal(read_laser, missing, "Position3DGrid") == f"no such file: {missing}"
     assert "should hold depthMap (h, w); it has no such variable" in refusal(read_laser, good, "depthMap")

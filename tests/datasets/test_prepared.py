@@ -95,7 +95,8 @@ def test_a_range_of_samples(tmp_path, first, end, chosen):
 
 def test_a_range_of_nothing_is_refused(tmp_path):
     text = refusal(prepare, Source(), tmp_path / "a", Plan(None, None, "mm", 10, 20))
-    assert text == "samples 10 to 20 (START, LIMIT) are none of the 10"
+    assert text == ("samples 10 to 20 (START, LIMIT) are none of a part that has 10; training and test set "
+                    "are cut alike")
     assert not (tmp_path / "a").exists()
 
 

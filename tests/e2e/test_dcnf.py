@@ -158,6 +158,17 @@ def test_weights_of_similarities_are_trained_last_and_stay_positive(trained, dat
     assert len(losses) == 8 and np.isfinite(losses).all()
 
 
+@pytest.mark.parametrize("argv", [("--beta_max", 50), ("--similarities", "colour,histogram,texture")])
+@pytest.mark.parametrize("command", ["eval", "export", "infer"])
+def test_weights_that_mean_something_else_are_refused(capsys, trained, data, tmp_path, command, argv):
+    """Names and shapes fit: without a look at the training's settings the betas would be others."""
+    where = {"eval": ("--train_url", trained, "--data_url", data / "records"),
+             "export": ("--train_url", trained, "--data_url", data / "records"),
+             "infer": (data / "hu/Test", trained / "Ckpt", "--output_dir", tmp_path)}[command]
+    line = refusal(capsys, command, *where, *argv)
+    assert "was trained as another network: " in line and argv[0][2:] in line
+
+
 def test_weights_of_other_similarities_are_refused(capsys, trained, data, tmp_path):
     for kinds in ("histogram,colour", "colour,histogram,texture"):
         line = refusal(capsys, "train", "--method", "dcnf", "--device_target", "CPU", "--data_url",

@@ -28,4 +28,4 @@ def test_the_crf_beats_a_unary_network_of_equal_length_and_both_beat_constant_ma
     assert control["abs_rel"] >= best["abs_rel"] and control["delta1"] <= best["delta1"] + 0.02
     assert all(beta >= 0 for betas in report["betas"].values() for beta in betas)
     light = report["seconds_an_image"]["light"]
-    assert light["network"] < light["inputs"] + light["map"]  # what is not learned takes most of the time
+    assert light["whole"] < 1 and light["solver"] < 0.05  # several times what it takes
