@@ -386,5 +386,5 @@ def test_the_rate_decays_by_epochs(nyu, tmp_path, argv, factors):
     assert weights(tmp_path / "pieces" / final) == weights(tmp_path / "straight" / final)
     assert [row for row in rows(tmp_path / "pieces") if "loss" in row] == [
         row for row in rows(tmp_path / "straight") if "loss" in row]
-    with pytest.raises(UserError, match="changed: lr_decays_per_epoch [12] -> 3"):
+    with pytest.raises(UserError, match="changed: lr_decays_per_epoch [12].0 -> 3.0"):
         train_toy(nyu, tmp_path / "pieces", *argv, "--coarse_steps", 7, "--resume", "--lr_decay_every", 3)
